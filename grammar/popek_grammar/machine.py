@@ -1,0 +1,862 @@
+"""The resolved, typed machine: frozen data, the meeting point of every other package.
+
+The resolver (`resolve.py`) builds a `Machine` for one configuration: parameters are numbers, extensions are decided,
+every width is an `int`, every name is resolved. Nothing here has behaviour beyond trivial look-ups, and nothing here
+knows any particular instruction set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of source text: file name as given, 1-based line and column, and where it ends."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+# -- types -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Bits:
+    """A bit vector of `width` bits (at least 1). `layout` names its fields, when it has a layout."""
+
+    width: int
+    layout: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bool:
+    """Truth values; not interchangeable with `Bits(1)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """A processor mode, represented by its encoding (`Modes.width` bits)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnumType:
+    """A closed set of names: `access`, an operand family's `op`, the trap stacks. Represented by its ordinal."""
+
+    name: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The type of a function that returns nothing."""
+
+
+type Type = Bits | Bool | Mode | EnumType | Unit
+
+ACCESS = EnumType("access", ("fetch", "load", "store", "rmw"))
+"""Kinds of memory access. `rmw` needs the rights of both load and store."""
+
+
+# -- expressions -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant: bits, bool (0/1), mode encoding or enum ordinal."""
+
+    value: int
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A let-bound name, function parameter, loop variable, or instruction operand."""
+
+    name: str
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class ReadScalar:
+    """The value of scalar state `name` (a plain variable or a stored register field such as `mstatus.MIE`)."""
+
+    name: str
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class ReadElement:
+    """Element `index` of an array of state: a register file or a memory cell (`ram[a]`: physical, untranslated)."""
+
+    array: str
+    index: Expr
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRegister:
+    """The whole of a register with fields, composed by its field rules and its `read` clause.
+
+    `index` is given for an element of an array of registers.
+    """
+
+    register: str
+    index: Expr | None
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """`op` is `-`, `~` (bits) or `not` (bool)."""
+
+    op: str
+    operand: Expr
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """Both operands have one width (`@`, concatenation, excepted; shifts take the left operand's width).
+
+    `op`: `+ - * / % /s %s & | ^ << >> >>s @` give bits; `== != < <= > >= <s <=s >s >=s and or` give bool.
+    `and` and `or` evaluate their right operand only when it matters. Modes compare by declared order.
+    """
+
+    op: str
+    left: Expr
+    right: Expr
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Cond:
+    """`if condition then yes else no`."""
+
+    condition: Expr
+    yes: Expr
+    no: Expr
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """First arm whose value list holds the subject; an arm of `()` matches anything. Exhaustive by construction."""
+
+    subject: Expr
+    arms: tuple[tuple[tuple[int, ...], Expr], ...]
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Bits `hi` down to `lo`, constants."""
+
+    operand: Expr
+    hi: int
+    lo: int
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class SliceFrom:
+    """`operand[start +: width]`: `width` bits whose lowest is number `start`; bits beyond the top are zero."""
+
+    operand: Expr
+    start: Expr
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """`kind` is `zext`, `sext` or `trunc`, to the width of `type`; `bits`/`mode` re-read a mode's encoding."""
+
+    kind: str
+    operand: Expr
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """`operand in { a, b..c }`: constants and inclusive unsigned ranges."""
+
+    operand: Expr
+    ranges: tuple[tuple[int, int], ...]
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a declared function; arguments are evaluated left to right. It may write state and may trap."""
+
+    function: str
+    arguments: tuple[Expr, ...]
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Builtin:
+    """A built-in operation; see docs/language.md, "Built-in names".
+
+    `load(address[, kind])`, `load_as(mode, address)`: translated access of `type.width` bits; may fault.
+    `phys_load(address)` : inside a translation or protection: a physical access made by the walk.
+    `csr_read(number)`, `exists(number)`, `read_legal(register number)`;
+    `splice(frame, va, n)` (type gives the width), `insn`, `va`, `pa`, `size`, `access`, `acting`,
+    `cause.code`, `cause.interrupt`, `cause.PAYLOAD`, `csr.addr`, `csr.write`, `vector_index`...
+    """
+
+    name: str
+    arguments: tuple[Expr, ...]
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Unspecified:
+    """A value that the manual leaves open; `ranges` restricts it (`choose`). `site` names it in reports."""
+
+    site: str
+    ranges: tuple[tuple[int, int], ...] | None
+    type: Type
+
+
+type Expr = (
+    Literal
+    | Local
+    | ReadScalar
+    | ReadElement
+    | ReadRegister
+    | Unary
+    | Binary
+    | Cond
+    | Match
+    | Slice
+    | SliceFrom
+    | Resize
+    | Member
+    | Call
+    | Builtin
+    | Unspecified
+)
+
+
+# -- statements ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarPlace:
+    """Scalar state, or a stored register field written raw."""
+
+    name: str
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class ElementPlace:
+    """An element of an array of state; physical when the array is memory."""
+
+    array: str
+    index: Expr
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterPlace:
+    """A whole register, written through its field rules and its `write` clause."""
+
+    register: str
+    index: Expr | None
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlicePlace:
+    """Bits `hi` down to `lo` of another place; the rest keeps its value."""
+
+    place: Place
+    hi: int
+    lo: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConcatPlace:
+    """`a @ b = v`: the first part takes the highest bits."""
+
+    parts: tuple[Place, ...]
+    width: int
+
+
+type Place = ScalarPlace | ElementPlace | RegisterPlace | SlicePlace | ConcatPlace
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A trap to raise: the cause's name and its payload (missing payloads are zero)."""
+
+    name: str
+    payload: tuple[Expr, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Let:
+    name: str
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    place: Place
+    value: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    condition: Expr
+    yes: tuple[Stmt, ...]
+    no: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MatchStmt:
+    subject: Expr
+    arms: tuple[tuple[tuple[int, ...], tuple[Stmt, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class For:
+    """`for name in first .. last`, both constants, inclusive, counting down when first > last. Unrolled.
+
+    In the body `Local(name)` is bits of the loop variable's declared type.
+    """
+
+    name: str
+    first: int
+    last: int
+    type: Bits
+    body: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """`guard condition else trap cause`, in a clause or in a body. A failing guard discards the instruction."""
+
+    condition: Expr
+    cause: Cause
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Trap:
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Ends a function (`return`) or yields the result of a translation or of `delegate` (`yield`)."""
+
+    value: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Goes to the next level of a walk with this base."""
+
+    base: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Raises the declared fault kind, for the access under way."""
+
+    kind: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnFrom:
+    """Undoes the entry of a trap stack: saved places are restored, then its `leave` lines run."""
+
+    stack: str
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """An expression run for its effect: a call, or the built-ins `store`, `store_as`, `csr_write`, `phys_store`."""
+
+    call: Call | Builtin
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A page walk: `name` counts from `first` to `last`; `base` starts as `start` and is replaced by `next`.
+
+    Falling past the last level raises `fault` (the translation's page fault).
+    """
+
+    name: str
+    first: int
+    last: int
+    base: str
+    start: Expr
+    body: tuple[Stmt, ...]
+    fault: str
+
+
+type Stmt = (
+    Let | Assign | If | MatchStmt | For | Guard | Trap | Return | Next | Fault | ReturnFrom | Do | Walk
+)
+
+
+# -- declarations ----------------------------------------------------------------------------------------------------
+
+
+class Role(Enum):
+    """What a piece of state is to a virtual machine monitor (Popek and Goldberg's resource state, refined)."""
+
+    GUEST = "guest"  # visible state: belongs to the running program
+    MODE = "mode"  # M
+    MAP = "map"  # R: relocation, protection
+    CONTROL = "control"  # the rest of the resource state
+    ENV = "env"  # inputs: time, pending lines
+    HIDDEN = "hidden"  # must never reach guest state
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """The modes in increasing privilege: (name, encoding) pairs; `width` bits hold any encoding."""
+
+    members: tuple[tuple[str, int], ...]
+    width: int
+
+    def rank(self, encoding: int) -> int:
+        """Position in the order of privilege, or -1 for an encoding that no mode has."""
+        return next((rank for rank, (_, code) in enumerate(self.members) if code == encoding), -1)
+
+    def code(self, name: str) -> int:
+        """The encoding of a mode; KeyError when there is none of that name."""
+        return dict(self.members)[name]
+
+    def name(self, encoding: int) -> str:
+        """The name of an encoding, or `?n`."""
+        return next((name for name, code in self.members if code == encoding), f"?{encoding}")
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """One flat piece of state: a variable, or a stored field `register.FIELD`.
+
+    `legal` lists the only values it ever holds (WARL sets, mode-typed state), as inclusive ranges; None means all.
+    """
+
+    name: str
+    type: Type
+    width: int
+    role: Role
+    reset: int | None
+    legal: tuple[tuple[int, int], ...] | None
+    doc: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """Indexed state: a register file (`memory` False) or a memory.
+
+    `count` elements when a register file; `zero_at` is the index that always reads zero. `legal` as in Scalar.
+    """
+
+    name: str
+    index_width: int
+    width: int
+    count: int
+    memory: bool
+    big_endian: bool
+    role: Role
+    zero_at: int | None
+    names: tuple[str, ...]
+    doc: str
+    span: Span
+
+
+class FieldKind(Enum):
+    RW = "rw"
+    RO = "ro"
+    WARL = "warl"
+    WLRL = "wlrl"
+    WPRI = "wpri"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Bits `hi..lo` of a register.
+
+    `state` is the scalar (or array, in an array of registers) that stores it, None when nothing is stored.
+    `value` is what an RO field reads (None: its stored state); `legal` the WARL/WLRL ranges;
+    `otherwise` what a WARL field takes when the written value is illegal.
+    """
+
+    name: str
+    hi: int
+    lo: int
+    kind: FieldKind
+    state: str | None
+    value: Expr | None
+    legal: tuple[tuple[int, int], ...] | None
+    otherwise: Expr | None
+    role: Role
+    doc: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A register with fields, perhaps a CSR (`address`), perhaps an array element family (`count` > 1).
+
+    `guards` run on every CSR access before the read or write. `read` replaces composition by fields;
+    `write` is (parameter, body) and replaces the field rules. Bits that no field covers read as zero.
+    `index` is the constant bound to the declaration's index name for one member of a CSR array.
+    """
+
+    name: str
+    width: int
+    count: int
+    fields: tuple[Field, ...]
+    address: int | None
+    min_mode: int | None
+    guards: tuple[Guard, ...]
+    read: Expr | None
+    write: tuple[str, tuple[Stmt, ...]] | None
+    doc: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class CsrSpace:
+    """The rule of access for all CSRs: guards over `addr`, `write` (bool) and the derived expressions."""
+
+    name: str
+    width: int
+    rules: tuple[tuple[str, Expr], ...]
+    guards: tuple[Guard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CauseDef:
+    name: str
+    code: int
+    interrupt: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Causes:
+    """All trap causes and the payload they carry, as (name, width) pairs."""
+
+    payload: tuple[tuple[str, int], ...]
+    members: tuple[CauseDef, ...]
+    code_width: int
+
+    def find(self, name: str) -> CauseDef:
+        """The cause of that name; KeyError when there is none."""
+        for member in self.members:
+            if member.name == name:
+                return member
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultKind:
+    """What `fault NAME` raises for each kind of access; payload expressions may use `va`."""
+
+    name: str
+    causes: tuple[tuple[str, Cause], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """`parameters` are (name, type) pairs. `body` ends in Return on every path unless `result` is Unit."""
+
+    name: str
+    parameters: tuple[tuple[str, Type], ...]
+    result: Type
+    body: tuple[Stmt, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bits of an operand inside an encoding: operand bits `hi..lo` stand at encoding bits `at + (hi-lo) .. at`."""
+
+    operand: str
+    hi: int
+    lo: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """One bit pattern: instruction word `w` (as an integer of `width` bits) matches iff `w & mask == value`.
+
+    `choices` records which alternative of each fragment, and `constants` which value each family field, this
+    pattern stands for (name -> ordinal or bits). Operands not covered by pieces are zero there.
+    """
+
+    width: int
+    mask: int
+    value: int
+    pieces: tuple[Piece, ...]
+    choices: tuple[tuple[str, int], ...]
+    constants: tuple[tuple[str, int], ...]
+    asm: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An operand field: total width, and the bits that the encodings give (others are zero)."""
+
+    name: str
+    width: int
+    present: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One mnemonic. A family (`ops`) becomes one Instruction each, sharing `clause`.
+
+    `lets` are computed before guards and body (fragment bindings; `Local("NAME.alt")` is the alternative's ordinal).
+    `split` names the operands that pick a CSR, on which queries are split.
+    """
+
+    name: str
+    clause: str
+    encodings: tuple[Encoding, ...]
+    operands: tuple[Operand, ...]
+    constants: tuple[tuple[str, int, Type], ...]
+    lets: tuple[Let, ...]
+    guards: tuple[Guard, ...]
+    body: tuple[Stmt, ...]
+    over: tuple[str, ...]
+    needs: tuple[str, ...]
+    split: tuple[str, ...]
+    doc: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class OperandKind:
+    """How an operand is written: an element of register file `array` numbered from `offset`, or a CSR, or a number."""
+
+    operand: str
+    array: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Assembler-only: text of the form `pattern` stands for `expansion`."""
+
+    pattern: str
+    expansion: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """On entry `source` goes to `target`; `return_from` restores it."""
+
+    source: Expr
+    restore: Place | None
+    target: Place
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class TrapStack:
+    """Entry and return of one kind of trap.
+
+    Entry: `before`, then all `saves` (old values), `records`, `enters`, then pc := vector (when given). Right-hand
+    sides of records and enters see the state after `before`. Return: restores, then `leaves`.
+    """
+
+    name: str
+    vector: Expr | None
+    before: tuple[Stmt, ...]
+    saves: tuple[Save, ...]
+    records: tuple[Assign, ...]
+    enters: tuple[Assign, ...]
+    leaves: tuple[Stmt, ...]
+    clobbers: tuple[str, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Interrupts taken to stack `stack`, highest priority first, by cause name.
+
+    Taken when the mode is below the stack's mode, or equal to it and `enable` holds; `when` replaces that rule.
+    """
+
+    stack: str
+    order: tuple[str, ...]
+    enable: Expr | None
+    when: Expr | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupts:
+    """`pending`: bits numbered by cause code."""
+
+    pending: Expr
+    levels: tuple[Level, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A declared address translation, applied when `acting` is one of `modes` (all, when empty) and `when` holds.
+
+    `body` sees `va` (Bits(va_width)), `access`, `acting`, `size` and ends in Return(physical address), `fault` or a
+    Walk. `canonical` names the fault for a `va` whose higher bits are not copies of its top bit; None truncates only
+    when va is as wide as the address. `over` names the first stage of a second-stage translation.
+    """
+
+    name: str
+    modes: tuple[int, ...]
+    over: str | None
+    when: Expr | None
+    va_width: int
+    canonical: str | None
+    page_bits: int
+    entry: Bits | None
+    body: tuple[Stmt, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """Checks every physical access: `pa`, `access`, `acting`, `size` (bytes) are in scope."""
+
+    name: str
+    when: Expr | None
+    body: tuple[Stmt, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Popek and Goldberg's f: where a guest lies in the host.
+
+    `parameters` are the monitor's constants; `host` pairs (scalar, expression over the guest's state and the
+    parameters); `where` must hold of the guest; `memory` = (array, base, size): guest cell a is host cell base + a.
+    """
+
+    parameters: tuple[tuple[str, int], ...]
+    host: tuple[tuple[str, Expr], ...]
+    where: tuple[Expr, ...]
+    memory: tuple[str, Expr, Expr] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """`kind` is `holds`, `fails` or `exactly`; names are `instr` or `instr(csr)`, empty: any."""
+
+    kind: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Theorem:
+    """A claim about the machine: see docs/language.md, "Theorems".
+
+    `guest` is the most privileged mode of the guest, `host` the mode it really runs in (None: per command line).
+    """
+
+    name: str
+    guest: int | None
+    host: int | None
+    configs: tuple[str, ...]
+    memory: str
+    reading: str
+    assume: tuple[tuple[Expr, str], ...]
+    show: str
+    expect: Expectation
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Named bit fields of a value: (name, hi, lo)."""
+
+    name: str
+    width: int
+    fields: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FragmentAlternative:
+    name: str
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class FragmentInfo:
+    """For reports: the alternatives of an encoding fragment."""
+
+    name: str
+    alternatives: tuple[FragmentAlternative, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One machine in one configuration. Mappings keep declaration order.
+
+    `order`: `little` (the instruction is one integer, stored little-endian), `big` (the bit string as stored), or
+    `stream` (bytes in storage order, operands wider than a byte little-endian). `parcel`: bits fetched at a time.
+    `main_memory` is the array that loads, stores and fetches reach; `pc` and `mode` the scalars that play those parts.
+    """
+
+    name: str
+    config: str
+    title: str
+    manual: str
+    files: tuple[str, ...]
+    parameters: Mapping[str, int]
+    extensions: Mapping[str, bool]
+    configs: tuple[str, ...]
+    order: str
+    parcel: int
+    modes: Modes
+    pc: str
+    mode: str | None
+    main_memory: str | None
+    scalars: Mapping[str, Scalar]
+    arrays: Mapping[str, Array]
+    registers: Mapping[str, Register]
+    csrs: Mapping[int, str]
+    csr_space: CsrSpace | None
+    causes: Causes
+    faults: Mapping[str, FaultKind]
+    acting: Expr | None
+    layouts: Mapping[str, Layout]
+    functions: Mapping[str, Function]
+    fragments: Mapping[str, FragmentInfo]
+    instructions: Mapping[str, Instruction]
+    operand_kinds: Mapping[str, OperandKind]
+    aliases: tuple[Alias, ...]
+    otherwise: Cause | None
+    trap_stacks: Mapping[str, TrapStack]
+    delegate: tuple[Stmt, ...] | None
+    interrupts: Interrupts | None
+    translations: Mapping[str, Translation]
+    protections: Mapping[str, Protection]
+    placement: Placement | None
+    program: tuple[tuple[str, str | None, str], ...]
+    theorems: Mapping[str, Theorem]
