@@ -7,6 +7,8 @@ knows any particular instruction set.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -57,7 +59,7 @@ class Unit:
     """The type of a function that returns nothing."""
 
 
-type Type = Bits | Bool | Mode | EnumType | Unit
+Type: TypeAlias = "Bits | Bool | Mode | EnumType | Unit"
 
 ACCESS = EnumType("access", ("fetch", "load", "store", "rmw"))
 """Kinds of memory access. `rmw` needs the rights of both load and store."""
@@ -224,23 +226,9 @@ class Unspecified:
     type: Type
 
 
-type Expr = (
-    Literal
-    | Local
-    | ReadScalar
-    | ReadElement
-    | ReadRegister
-    | Unary
-    | Binary
-    | Cond
-    | Match
-    | Slice
-    | SliceFrom
-    | Resize
-    | Member
-    | Call
-    | Builtin
-    | Unspecified
+Expr: TypeAlias = (
+    "Literal | Local | ReadScalar | ReadElement | ReadRegister | Unary | Binary | Cond | "
+    "Match | Slice | SliceFrom | Resize | Member | Call | Builtin | Unspecified"
 )
 
 
@@ -291,7 +279,7 @@ class ConcatPlace:
     width: int
 
 
-type Place = ScalarPlace | ElementPlace | RegisterPlace | SlicePlace | ConcatPlace
+Place: TypeAlias = "ScalarPlace | ElementPlace | RegisterPlace | SlicePlace | ConcatPlace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,22 +383,21 @@ class Do:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """A page walk: `name` counts from `first` to `last`; `base` starts as `start` and is replaced by `next`.
+    """A page walk: the bodies of its levels in order, each resolved for its level number.
 
-    Falling past the last level raises `fault` (the translation's page fault).
+    `Local(base)` starts as `start` and is replaced by `next`; falling past the last level raises `fault`.
     """
 
     name: str
-    first: int
-    last: int
     base: str
     start: Expr
-    body: tuple[Stmt, ...]
+    levels: tuple[tuple[int, tuple[Stmt, ...]], ...]
     fault: str
 
 
-type Stmt = (
-    Let | Assign | If | MatchStmt | For | Guard | Trap | Return | Next | Fault | ReturnFrom | Do | Walk
+Stmt: TypeAlias = (
+    "Let | Assign | If | MatchStmt | For | Guard | "
+    "Trap | Return | Next | Fault | ReturnFrom | Do | Walk"
 )
 
 

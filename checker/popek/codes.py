@@ -1,0 +1,25 @@
+"""The exit codes of the command, the same for every subcommand."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from popek_checker.verdict import Report, Truth
+
+AS_EXPECTED: Final = 0
+REFUTED: Final = 1
+BAD_INPUT: Final = 2
+UNKNOWN: Final = 3
+INTERNAL: Final = 70
+INTERRUPTED: Final = 130
+
+
+def exit_code(report: Report) -> int:
+    """0 as expected, 1 refuted, 3 unknown. A machine that states no theorem is held to Theorem 1."""
+    if report.theorems:
+        answers = [theorem.as_expected for theorem in report.theorems]
+    else:
+        answers = [report.theorem("1")]
+    if Truth.NO in answers:
+        return REFUTED
+    return UNKNOWN if Truth.UNKNOWN in answers else AS_EXPECTED

@@ -1,0 +1,29 @@
+"""A report in every format: text for people, JSON as the one schema, and its readers."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from collections.abc import Callable, Sequence
+
+from popek_checker.verdict import Report
+
+Writer: TypeAlias = "Callable[[Sequence[Report]], str]"
+
+FORMATS = ("text", "json", "sarif", "markdown", "junit")
+
+
+def writer(name: str) -> Writer:
+    """The function that writes reports in a format, imported when asked for."""
+    match name:
+        case "json":
+            from popek.reports.json_report import write
+        case "sarif":
+            from popek.reports.sarif import write
+        case "markdown":
+            from popek.reports.markdown import write
+        case "junit":
+            from popek.reports.junit import write
+        case _:
+            from popek.reports.text import write
+    return write

@@ -1,0 +1,116 @@
+"""The JSON schema `popek/verdict/1`; documented in the README. Every machine reader starts here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from popek_checker.verdict import Report, Row, TheoremResult, Truth, Witness
+
+from popek.reports.summary import Summary, summaries, word
+
+SCHEMA = "popek/verdict/1"
+
+
+def write(reports: Sequence[Report]) -> str:
+    """One object for one report, a list for several."""
+    documents = [document(report) for report in reports]
+    return json.dumps(documents[0] if len(documents) == 1 else documents, indent=2)
+
+
+def document(report: Report) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "machine": report.machine,
+        "config": report.config,
+        "mode": report.claim.host,
+        "guest": report.claim.guest,
+        "reading": report.claim.reading,
+        "memory_model": report.claim.memory,
+        "host_invariant": list(report.claim.invariant),
+        "assumptions": list(report.assumptions),
+        "exclusions": list(report.exclusions),
+        "theorems": {"1": word(report.theorem("1")), "3": word(report.theorem("3")), "exact": word(report.theorem("exact"))},
+        "claims": [claim(theorem) for theorem in report.theorems],
+        "instructions": [instruction(summary) for summary in summaries(report.rows)],
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def claim(theorem: TheoremResult) -> dict[str, Any]:
+    return {
+        "name": theorem.name,
+        "show": theorem.show,
+        "guest": theorem.claim.guest,
+        "mode": theorem.claim.host,
+        "memory_model": theorem.claim.memory,
+        "reading": theorem.claim.reading,
+        "host_invariant": list(theorem.claim.invariant),
+        "found": theorem.found,
+        "names": list(theorem.names),
+        "expected": theorem.expected,
+        "as_expected": {Truth.YES: True, Truth.NO: False, Truth.UNKNOWN: None}[theorem.as_expected],
+        "difference": theorem.difference,
+    }
+
+
+def instruction(summary: Summary) -> dict[str, Any]:
+    found = next((row.witness for row in summary.rows if row.witness is not None), None)
+    return {
+        "name": summary.name,
+        "privileged": boolean(summary.privileged),
+        "control_sensitive": boolean(summary.truth("control_sensitive")),
+        "behaviour_sensitive": list(summary.behaviour),
+        "trap_sensitive": boolean(summary.truth("trap_sensitive")),
+        "user_sensitive": boolean(summary.truth("user_sensitive")),
+        "exact": exact(summary.exact),
+        "verdict": summary.verdict,
+        "reason": summary.reason,
+        "witness": witness(found),
+        "condition": list(summary.condition),
+        "parts": [part(row) for row in summary.rows if row.part],
+    }
+
+
+def part(row: Row) -> dict[str, Any]:
+    alone = Summary(row.name, (row,))
+    return {
+        "operand": row.part,
+        "privileged": boolean(row.truth("privileged")),
+        "control_sensitive": boolean(row.truth("control_sensitive")),
+        "behaviour_sensitive": list(alone.behaviour),
+        "trap_sensitive": boolean(row.truth("trap_sensitive")),
+        "user_sensitive": boolean(row.truth("user_sensitive")),
+        "exact": exact(row.truth("exact")),
+        "verdict": alone.verdict,
+    }
+
+
+def boolean(truth: Truth) -> bool | None:
+    """None is unknown."""
+    return {Truth.YES: True, Truth.NO: False, Truth.UNKNOWN: None}[truth]
+
+
+def exact(truth: Truth) -> str:
+    return {Truth.YES: "proved", Truth.NO: "refuted", Truth.UNKNOWN: "unknown"}[truth]
+
+
+def witness(found: Witness | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "kind": found.kind,
+        "states": list(found.labels),
+        "operands": dict(found.operands),
+        "results": list(found.results),
+        "cells": [
+            {"name": c.name, "role": c.role, "width": c.width, "before": list(c.before), "after": list(c.after)}
+            for c in found.cells
+        ],
+        "tables": [
+            {"function": name, "points": [{"at": list(at), "value": value} for at, value in points]}
+            for name, points in found.tables
+        ],
+        "program": found.program,
+    }

@@ -1,0 +1,37 @@
+"""The report as Markdown, for a CI job's summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from popek_checker.verdict import Report, Truth
+
+from popek.reports.summary import summaries, word
+
+
+def write(reports: Sequence[Report]) -> str:
+    return "\n".join(line for report in reports for line in _report(report)) + "\n"
+
+
+def _report(report: Report) -> list[str]:
+    claim = report.claim
+    lines = [
+        f"## {report.machine} ({report.config})",
+        "",
+        f"Guest {claim.guest} at {claim.host}, memory {claim.memory}, {claim.reading} reading. "
+        f"H: {' and '.join(claim.invariant) or 'nothing'}.",
+        "",
+        f"Theorem 1 **{word(report.theorem('1'))}**, Theorem 3 **{word(report.theorem('3'))}**, "
+        f"exact **{word(report.theorem('exact'))}**.",
+        "",
+        "| instruction | class | privileged | exact | verdict | why |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for s in summaries(report.rows):
+        lines.append(f"| `{s.name}` | {s.kind} | {s.privileged.value} | {s.exact.value} | {s.verdict} | {s.reason} |")
+    if report.theorems:
+        lines += ["", "| theorem | shows | found | as expected |", "| --- | --- | --- | --- |"]
+    for t in report.theorems:
+        told = {Truth.YES: "yes", Truth.NO: f"**no**: {t.difference}", Truth.UNKNOWN: "unknown"}[t.as_expected]
+        lines.append(f"| {t.name} | {t.show} | {t.found} {', '.join(t.names)} | {told} |")
+    return [*lines, ""]

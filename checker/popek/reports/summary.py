@@ -1,0 +1,109 @@
+"""Rows folded to one a mnemonic, and the half-line that says why: shared by every format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from popek_checker.verdict import Report, Row, Truth, conjunction, disjunction
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One mnemonic: its rows (one, or one a CSR) and what they come to together."""
+
+    name: str
+    rows: tuple[Row, ...]
+
+    @property
+    def privileged(self) -> Truth:
+        """Every part that the guest can run at all is privileged, and there is one."""
+        live = [row for row in self.rows if row.truth("privileged") is not Truth.NO or row.sensitive is not Truth.NO]
+        return conjunction(row.truth("privileged") for row in live) if live else self.rows[0].truth("privileged")
+
+    @property
+    def sensitive(self) -> Truth:
+        return disjunction(row.sensitive for row in self.rows)
+
+    @property
+    def violation(self) -> Truth:
+        return disjunction(row.violation for row in self.rows)
+
+    @property
+    def exact(self) -> Truth:
+        return conjunction(row.truth("exact") for row in self.rows)
+
+    def truth(self, question: str) -> Truth:
+        return disjunction(row.truth(question) for row in self.rows)
+
+    @property
+    def behaviour(self) -> tuple[str, ...]:
+        """The kinds of behaviour sensitivity found: location, mode, config:FIELD."""
+        questions = {f.question for row in self.rows for f in row.findings if f.truth is Truth.YES}
+        kinds = [q for q in ("location", "mode") if q in questions]
+        return (*kinds, *sorted(q for q in questions if q.startswith("config:")))
+
+    @property
+    def verdict(self) -> str:
+        """`ok`, `violation` or `unknown`."""
+        return {Truth.NO: "ok", Truth.YES: "violation", Truth.UNKNOWN: "unknown"}[self.violation]
+
+    @property
+    def kind(self) -> str:
+        """The class in the words of the theory."""
+        words = []
+        if self.truth("control_sensitive") is Truth.YES:
+            words.append("control")
+        words += [kind.partition(":")[0] for kind in self.behaviour]
+        if self.truth("trap_sensitive") is Truth.YES:
+            words.append("trap")
+        if not words:
+            return "innocuous" if self.sensitive is Truth.NO else "unknown"
+        return "+".join(dict.fromkeys(words)) + " sensitive"
+
+    @property
+    def reason(self) -> str:
+        """Why, in half a line."""
+        unknown = [f"{f.question}: {f.reason}" for row in self.rows for f in row.findings if f.truth is Truth.UNKNOWN]
+        if unknown:
+            return f"not decided ({unknown[0]})"
+        if self.violation is Truth.NO:
+            if self.sensitive is Truth.YES:
+                return "sensitive, and always traps when deprivileged"
+            return "always traps" if self.privileged is Truth.YES else "the same wherever and in whatever mode it runs"
+        return _hole(next(row for row in self.rows if row.violation is Truth.YES))
+
+    @property
+    def condition(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(c for row in self.rows for c in row.condition))
+
+
+def _hole(row: Row) -> str:
+    """The first sensitivity of a row that does not trap, in words."""
+    where = f" ({row.part})" if row.part else ""
+    if row.truth("mode") is Truth.YES:
+        return f"another result in another mode, and no trap{where}"
+    if row.truth("control_sensitive") is Truth.YES:
+        return f"changes resource state without a trap{where}"
+    if row.truth("location") is Truth.YES:
+        return f"shows where it runs, and no trap{where}"
+    fields = [f.question.removeprefix("config:") for f in row.findings if f.question.startswith("config:") and f.truth is Truth.YES]
+    if fields:
+        return f"shows {', '.join(fields[:3])}{' ...' if len(fields) > 3 else ''}, and no trap{where}"
+    return f"completes where the bare machine traps{where}"
+
+
+def summaries(rows: Iterable[Row]) -> list[Summary]:
+    """Rows grouped by mnemonic, in order."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.name, []).append(row)
+    return [Summary(name, tuple(group)) for name, group in groups.items()]
+
+
+def word(truth: Truth) -> str:
+    return {Truth.YES: "holds", Truth.NO: "fails", Truth.UNKNOWN: "unknown"}[truth]
+
+
+def violations(report: Report) -> Sequence[Summary]:
+    return [summary for summary in summaries(report.rows) if summary.violation is not Truth.NO]

@@ -1,0 +1,118 @@
+"""The report that people read: the table, then the witnesses of the holes, then the theorems with H."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from popek_checker.verdict import Report, TheoremResult, Truth, Witness
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from popek.reports.summary import summaries, violations, word
+
+STYLE = {"ok": "green", "violation": "bold red", "unknown": "yellow"}
+
+
+def write(reports: Sequence[Report]) -> str:
+    """All reports as text; colours only when standard output is a terminal."""
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    width = None if sys.stdout.isatty() else 118
+    console = Console(file=io.StringIO(), width=width, force_terminal=colour, no_color=not colour, highlight=False)
+    for report in reports:
+        _report(console, report)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def _report(console: Console, report: Report) -> None:
+    claim = report.claim
+    console.print(
+        f"[bold]{report.machine}[/bold] ({report.config}): guest {claim.guest} run at {claim.host}, "
+        f"memory {claim.memory}, {claim.reading} reading"
+    )
+    console.print(_table(report))
+    for summary in violations(report):
+        for row in summary.rows:
+            if row.witness is not None:
+                _witness(console, row.label, row.witness, row.condition)
+                break
+    _theorems(console, report)
+
+
+def _table(report: Report) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("instruction", no_wrap=True)
+    table.add_column("class", no_wrap=True)
+    table.add_column("privileged", no_wrap=True)
+    table.add_column("exact", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("why")
+    for summary in summaries(report.rows):
+        table.add_row(
+            summary.name,
+            summary.kind,
+            summary.privileged.value,
+            summary.exact.value,
+            Text(summary.verdict, style=STYLE[summary.verdict]),
+            summary.reason,
+        )
+    return table
+
+
+def _witness(console: Console, label: str, found: Witness, condition: Sequence[str]) -> None:
+    operands = ", ".join(f"{name} = {value:#x}" for name, value in found.operands if value)
+    console.print(f"\n[bold]{label}[/bold]: {found.kind.replace('_', ' ')}" + (f"; {operands}" if operands else ""))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("  role", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    for name in found.labels:
+        table.add_column(name, no_wrap=True)
+    for cell in found.cells:
+        table.add_row(f"  {cell.role}", cell.name, *_values(cell.before, cell.after))
+    table.add_row("  ", "result", *found.results)
+    console.print(table)
+    if found.program:
+        console.print(found.program, markup=False)
+    console.print(f"  condition: {' and '.join(condition)}" if condition else "  condition: no setting makes it trap")
+
+
+def _values(before: Sequence[int], after: Sequence[int]) -> list[str]:
+    return [
+        f"{old:#x}" if old == new else f"{old:#x} -> {new:#x}"
+        for old, new in zip(before, after or before, strict=True)
+    ]
+
+
+def _theorems(console: Console, report: Report) -> None:
+    console.print()
+    invariant = " and ".join(report.claim.invariant) or "nothing"
+    console.print(f"H: {invariant}")
+    for assumption in report.assumptions:
+        console.print(f"assuming {assumption}", style="dim")
+    for exclusion in report.exclusions:
+        console.print(f"excluded: {exclusion}", style="dim")
+    rows = summaries(report.rows)
+    counts = f"{sum(s.sensitive is Truth.YES for s in rows)} sensitive, {sum(s.privileged is Truth.YES for s in rows)} privileged"
+    console.print(f"{len(rows)} instructions: {counts}, {len(violations(report))} violations")
+    for number, title in (("1", "Theorem 1"), ("3", "Theorem 3 (hybrid)"), ("exact", "Exact question")):
+        truth = report.theorem(number)
+        console.print(Text(f"{title}: {word(truth)}", style={"holds": "green", "fails": "red"}.get(word(truth), "yellow")))
+    for theorem in report.theorems:
+        console.print(_theorem(theorem))
+    console.print(f"{report.seconds:.2f} s, {report.cached} of {len(report.rows)} rows from the cache", style="dim")
+
+
+def _theorem(theorem: TheoremResult) -> Text:
+    names = f" {{{', '.join(theorem.names)}}}" if theorem.names else ""
+    told = {Truth.YES: "as expected", Truth.NO: "NOT as expected", Truth.UNKNOWN: "not decided"}[theorem.as_expected]
+    style = {Truth.YES: "green", Truth.NO: "bold red", Truth.UNKNOWN: "yellow"}[theorem.as_expected]
+    claim = theorem.claim
+    given = f" given {' and '.join(claim.invariant)}" if claim.invariant else ""
+    line = f"theorem {theorem.name}: {theorem.show} for {claim.guest} at {claim.host}{given}: {theorem.found}{names}: {told}"
+    return Text(line + (f" ({theorem.difference})" if theorem.difference else ""), style=style)
+
+

@@ -1,0 +1,1 @@
+"""Decides what Popek and Goldberg ask of a machine, with Z3."""

@@ -1,0 +1,197 @@
+"""Checks a machine: all instructions under a claim, then the theorems that its author wrote down."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+
+from popek_grammar import machine as m
+
+from popek_checker.cache import Cache, row_key
+from popek_checker.decide import Item, decide, items
+from popek_checker.smt import Smt
+from popek_checker.theorems import claim_of, judge
+from popek_checker.verdict import Claim, Report, Row, TheoremResult, Truth
+
+Progress: TypeAlias = "Callable[[int, int, str], None]"
+"""Called as (rows done, rows in all, what was just decided)."""
+
+CHUNK = 24
+"""Items handed to a worker at a time: enough to share terms and solver, few enough to show progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to check. None means: as the machine's theorems say, else the top mode run in the lowest."""
+
+    guest: str | None = None
+    host: str | None = None
+    memory: str | None = None
+    reading: str | None = None
+    instructions: tuple[str, ...] = ()
+    theorems: tuple[str, ...] = ()
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Work for one worker: items under one claim; `invariant` is H, resolved."""
+
+    machine: m.Machine
+    claim: Claim
+    invariant: tuple[m.Expr, ...]
+    items: tuple[Item, ...]
+    timeout: float
+
+
+def check(
+    machine: m.Machine,
+    options: Options,
+    executor: Executor | None = None,
+    cache: Cache | None = None,
+    progress: Progress = lambda done, total, name: None,
+) -> Report:
+    """The report of a machine: rows under the main claim, and every theorem under its own."""
+    start = time.perf_counter()
+    theorems = [th for th in machine.theorems.values() if not options.theorems or th.name in options.theorems]
+    theorems = [th for th in theorems if not th.configs or machine.config in th.configs]
+    main, invariant = main_claim(machine, options, theorems)
+    claims: dict[Claim, tuple[m.Expr, ...]] = {main: invariant}
+    chosen = {th.name: claim_of(machine, th, main) for th in theorems}
+    for theorem in theorems:
+        claims[chosen[theorem.name]] = tuple(expr for expr, _ in theorem.assume)
+    work = [item for item in items(machine) if not options.instructions or item.instruction in options.instructions]
+    if options.instructions and not options.theorems:
+        theorems, claims = [], {main: invariant}
+    rows, cached = decide_all(machine, claims, work, options.timeout, executor, cache, progress)
+    results = tuple(judge(theorem, chosen[theorem.name], rows[chosen[theorem.name]]) for theorem in theorems)
+    return Report(
+        machine.name, machine.config, main, rows[main], results, assumptions(main), EXCLUSIONS,
+        time.perf_counter() - start, cached, locations(machine),
+    )  # fmt: skip
+
+
+def locations(machine: m.Machine) -> tuple[tuple[str, tuple[str, int, int]], ...]:
+    """Where instructions and theorems are declared, for reports that point into the text."""
+    declared = (*machine.instructions.values(), *machine.theorems.values())
+    return tuple((d.name, (d.span.file, d.span.line, d.span.column)) for d in declared)
+
+
+def main_claim(machine: m.Machine, options: Options, theorems: Sequence[m.Theorem]) -> tuple[Claim, tuple[m.Expr, ...]]:
+    """The claim that the table is about: the options over the machine's first theorem about Theorem 1."""
+    wanted = [th for th in theorems if th.show in ("theorem1", "sensitive_implies_privileged")] or list(theorems)
+    names = [name for name, _ in machine.modes.members]
+    default = Claim(options.guest or names[-1], options.host or names[0], options.memory or "view", options.reading or "amended")
+    if not wanted:
+        return default, ()
+    if options.host is not None:
+        wanted = [th for th in wanted if _mode_name(machine, th.host) == options.host] or wanted
+    if options.guest is not None:
+        wanted = [th for th in wanted if _mode_name(machine, th.guest) == options.guest]
+    if not wanted:
+        return default, ()
+    first = claim_of(machine, wanted[0], default)
+    first = replace(
+        first,
+        guest=options.guest or first.guest,
+        host=options.host or first.host,
+        memory=options.memory or first.memory,
+        reading=options.reading or first.reading,
+    )
+    return first, tuple(expr for expr, _ in wanted[0].assume)
+
+
+def _mode_name(machine: m.Machine, code: int | None) -> str | None:
+    return None if code is None else machine.modes.name(code)
+
+
+def decide_all(
+    machine: m.Machine,
+    claims: dict[Claim, tuple[m.Expr, ...]],
+    work: Sequence[Item],
+    timeout: float,
+    executor: Executor | None,
+    cache: Cache | None,
+    progress: Progress,
+) -> tuple[dict[Claim, tuple[Row, ...]], int]:
+    """Rows of all items under all claims: from the cache where it has them, else decided, in parallel."""
+    found: dict[tuple[Claim, Item], Row] = {}
+    keys = {}
+    if cache is not None:
+        for claim, invariant in claims.items():
+            for item in work:
+                keys[claim, item] = row_key(machine, item, claim, invariant)
+        stored = cache.get_many(keys.values())
+        found = {pair: stored[key] for pair, key in keys.items() if key in stored}
+    cached, total = len(found), len(claims) * len(work)
+    progress(cached, total, "")
+    for batch, rows in _run(_batches(machine, claims, work, timeout, found), executor):
+        fresh = dict(zip(((batch.claim, item) for item in batch.items), rows, strict=True))
+        found |= fresh
+        if cache is not None:
+            cache.put_many({keys[pair]: row for pair, row in fresh.items() if settled(row)})
+        progress(len(found), total, batch.items[-1].instruction)
+    return {claim: tuple(found[claim, item] for item in work) for claim in claims}, cached
+
+
+def settled(row: Row) -> bool:
+    """Nothing in the row is unknown: only then is it worth keeping."""
+    return all(finding.truth is not Truth.UNKNOWN for finding in row.findings)
+
+
+def _batches(
+    machine: m.Machine,
+    claims: dict[Claim, tuple[m.Expr, ...]],
+    work: Sequence[Item],
+    timeout: float,
+    found: dict[tuple[Claim, Item], Row],
+) -> list[Batch]:
+    batches = []
+    for claim, invariant in claims.items():
+        missing = [item for item in work if (claim, item) not in found]
+        for first in range(0, len(missing), CHUNK):
+            batches.append(Batch(machine, claim, invariant, tuple(missing[first : first + CHUNK]), timeout))
+    return batches
+
+
+def _run(batches: Sequence[Batch], executor: Executor | None) -> Iterable[tuple[Batch, list[Row]]]:
+    """Each batch with its rows, as they come."""
+    if executor is None or len(batches) < 2:
+        return ((batch, decide_batch(batch)) for batch in batches)
+    from concurrent.futures import as_completed
+
+    futures = {executor.submit(decide_batch, batch): batch for batch in batches}
+    return ((futures[done], done.result()) for done in as_completed(futures))
+
+
+_solvers: dict[float, Smt] = {}
+
+
+def decide_batch(batch: Batch) -> list[Row]:
+    """The rows of a batch. Runs in a worker, which keeps its solver from batch to batch."""
+    smt = _solvers.setdefault(batch.timeout, Smt(batch.timeout))
+    return [decide(batch.machine, item, batch.claim, batch.invariant, smt) for item in batch.items]
+
+
+EXCLUSIONS = (
+    "timing: counters and time are inputs, free in each copy (theory.md 1.4.14)",
+    "liveness: a trap between load-reserved and store-conditional may end the reservation (1.4.13)",
+    "open choices (`unspecified`, `choose`) are resolved alike in both copies of an instruction",
+)
+
+
+def assumptions(claim: Claim) -> tuple[str, ...]:
+    """What the memory model takes for granted."""
+    if claim.memory == "view":
+        return (
+            "memory view: the monitor gives the guest one view of its memory in every virtual mode "
+            "(shadow tables per virtual mode); whether an access faults depends on its address and kind alone",
+        )
+    return (
+        "memory translated: the declared translation and protection act in each mode as they stand",
+        "no access crosses a page of the smallest size",
+    )

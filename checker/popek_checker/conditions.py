@@ -1,0 +1,91 @@
+"""The condition: which settings of fields that the monitor holds make an instruction trap when it must.
+
+Candidates are the atoms over resource fields on which the deprivileged run's traps depend. A setting works when, with
+it added to H, the run always traps and H is still satisfiable; single settings first, then pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+from popek_grammar import machine as m
+from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.terms import Term
+
+from popek_checker.questions import TWIN, Subject
+from popek_checker.smt import Smt, Status
+
+MOST_CANDIDATES = 24
+"""More atoms than this are not tried in pairs."""
+
+
+def condition(smt: Smt, subject: Subject) -> tuple[str, ...]:
+    """The smallest set of settings under which the deprivileged run always traps; empty when there is none."""
+    host = subject.host_copy
+    candidates = atoms(subject)
+    for size in (1, 2) if len(candidates) <= MOST_CANDIDATES else (1,):
+        for chosen in combinations(candidates, size):
+            setting = t.and_(*chosen)
+            if works(smt, [*host.facts, setting], host.ok):
+                return tuple(text(atom, subject.machine) for atom in chosen)
+    return ()
+
+
+def works(smt: Smt, facts: Sequence[Term], ok: Term) -> bool:
+    """With these facts the run never completes, and the facts can hold."""
+    return smt.check([*facts, ok]).status is Status.UNSAT and smt.check(list(facts)).status is Status.SAT
+
+
+def atoms(subject: Subject) -> list[Term]:
+    """Comparisons over held fields alone that occur in the run's conditions, and their negations; equalities first."""
+    held = held_fields(subject.machine)
+    found: dict[Term, None] = {}
+    host = subject.host_copy
+    for term in t.postorder([host.ok, *(trap.condition for trap in host.outcome.traps)]):
+        if term.width == t.BOOL and term.op in ("eq", "ult", "slt") and _only(term, held):
+            for atom in (term, t.not_(term)):
+                found[atom] = None
+    return sorted(found, key=lambda atom: (atom.op == "not", len(t.postorder([atom])), atom.key))
+
+
+def held_fields(machine: m.Machine) -> frozenset[str]:
+    """The control and map state, under the host copy's names."""
+    wanted = (m.Role.CONTROL, m.Role.MAP)
+    pieces = (*machine.scalars.items(), *machine.arrays.items())
+    return frozenset(name + TWIN for name, piece in pieces if piece.role in wanted)
+
+
+def _only(term: Term, held: frozenset[str]) -> bool:
+    leaves = t.free([term])
+    return bool(leaves) and all(leaf.name in held for leaf in leaves)
+
+
+def text(atom: Term, machine: m.Machine) -> str:
+    """An atom as an author would write it."""
+    negated = atom.op == "not"
+    inner = atom.args[0] if negated else atom
+    if inner.op == "eq" and negated and inner.args[0].width == 1 and inner.args[1].is_const:
+        return f"{_side(inner.args[0])} == {1 - inner.args[1].value}"
+    if inner.op == "eq" and inner.args[1].is_const and inner.args[0].op == "extract":
+        return f"{_side(inner.args[0])} {'!=' if negated else '=='} {inner.args[1].value}"
+    symbols = {"eq": ("==", "!="), "ult": ("<", ">="), "slt": ("<s", ">=s")}[inner.op]
+    return f"{_side(inner.args[0])} {symbols[negated]} {_side(inner.args[1])}"
+
+
+def _side(term: Term) -> str:
+    match term.op:
+        case "const":
+            return str(term.value) if term.value < 10 else hex(term.value)
+        case "var":
+            return term.name.removesuffix(TWIN)
+        case "extract":
+            hi, lo = term.payload  # type: ignore[misc]
+            inside = _side(term.args[0])
+            return f"{inside}[{lo}]" if hi == lo else f"{inside}[{hi}:{lo}]"
+        case "apply":
+            return f"{term.name.removesuffix(TWIN)}[{', '.join(_side(a) for a in term.args)}]"
+        case "concat" if term.args[0].is_const and term.args[0].value == 0:
+            return _side(term.args[1])
+        case _:
+            return t.render(term, 3).replace(TWIN, "")

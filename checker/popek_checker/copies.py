@@ -1,0 +1,210 @@
+"""Copies of the machine to compare: what they share, what is free in each, and how their memories are related.
+
+Visible state V (role `guest`) is shared by the copies; the rest, C, is free in each, under the same name with a suffix.
+Where a relocation is declared, both physical memories are built from one view array (Popek and Goldberg's E|R).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from popek_grammar import machine as m
+from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.evaluator import Run
+from popek_grammar.meaning.instruction import Operands, execute
+from popek_grammar.meaning.memory import Translated, View
+from popek_grammar.meaning.outcome import Outcome
+from popek_grammar.meaning.state import PC_WRITTEN, ArrayValue, Base, State, free_base, legal
+from popek_grammar.meaning.terms import Term
+from popek_grammar.meaning.traps import enter
+
+RESOURCE = (m.Role.MODE, m.Role.MAP, m.Role.CONTROL, m.Role.ENV)
+"""The roles that make up the resource state C (with `hidden`, which no program may see)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One execution: the state before, what came of it, and the facts assumed of it."""
+
+    machine: m.Machine
+    before: State
+    outcome: Outcome
+    facts: tuple[Term, ...]
+
+    @property
+    def ok(self) -> Term:
+        return self.outcome.ok
+
+    @property
+    def after(self) -> State:
+        return self.outcome.state
+
+    @property
+    def memory_trap(self) -> Term:
+        return t.or_(*(trap.condition for trap in self.outcome.traps if trap.memory))
+
+    @property
+    def other_trap(self) -> Term:
+        return t.or_(*(trap.condition for trap in self.outcome.traps if not trap.memory))
+
+    @property
+    def trap(self) -> Term:
+        return t.or_(*(trap.condition for trap in self.outcome.traps))
+
+
+def is_resource(role: m.Role) -> bool:
+    return role in RESOURCE
+
+
+def start(machine: m.Machine, mode: int | None, suffix: str, bases: Mapping[str, Base] | None = None) -> State:
+    """The state before: guest state unsuffixed, the rest suffixed; the mode a constant when given."""
+    scalars: dict[str, Term] = {}
+    for name, scalar in machine.scalars.items():
+        scalars[name] = t.var(name if scalar.role is m.Role.GUEST else name + suffix, scalar.width)
+    if machine.mode is not None and mode is not None:
+        scalars[machine.mode] = t.const(mode, machine.scalars[machine.mode].width)
+    scalars[PC_WRITTEN] = t.FALSE
+    arrays = {
+        name: ArrayValue(array, (bases or {}).get(name) or free_base(array, "" if array.role is m.Role.GUEST else suffix))
+        for name, array in machine.arrays.items()
+    }
+    return State(scalars, arrays)
+
+
+def copy(machine: m.Machine, operands: Operands, before: State, memory: str) -> Copy:
+    """Executes the instruction from `before` under a memory model (`view` or `translated`)."""
+    model = View() if memory == "view" else Translated()
+    outcome = execute(machine, operands, before, model)
+    return Copy(machine, before, outcome, (legal(machine, before), operands.valid, *outcome.assumptions))
+
+
+def resources_differ(one: State, other: State, machine: m.Machine, skip: tuple[str, ...] = ()) -> Term:
+    """Some piece of the resource state differs."""
+    return _differ(one, other, machine, lambda role: is_resource(role), skip)
+
+
+def visible_differ(one: State, other: State, machine: m.Machine, skip: tuple[str, ...] = ()) -> Term:
+    """Some piece of the visible state differs, arrays at one fresh index."""
+    return _differ(one, other, machine, lambda role: role is m.Role.GUEST, skip)
+
+
+def _differ(
+    one: State, other: State, machine: m.Machine, wanted: Callable[[m.Role], bool], skip: tuple[str, ...]
+) -> Term:
+    differences = []
+    for name, scalar in machine.scalars.items():
+        if wanted(scalar.role) and name not in skip:
+            differences.append(t.ne(one.scalars[name], other.scalars[name]))
+    for name, array in machine.arrays.items():
+        if wanted(array.role) and name not in skip:
+            left, right = one.arrays[name], other.arrays[name]
+            if left.writes != right.writes or left.base is not right.base:
+                at = fresh_index(array)
+                differences.append(t.ne(left.read(at), right.read(at)))
+    return t.or_(*differences)
+
+
+def fresh_index(array: m.Array) -> Term:
+    """The one index at which two arrays are compared: a free variable, so any index."""
+    return t.var(f"at.{array.name}", array.index_width)
+
+
+def holds(machine: m.Machine, state: State, expr: m.Expr) -> Term:
+    """A declared condition, in a state."""
+    return Run(machine, state.copy(), View()).value(expr)
+
+
+def finished(item: Copy, following: Term) -> State:
+    """The state after the instruction or after the entry of the trap it raised (the 1974 reading)."""
+    from popek_grammar.meaning.state import merge
+
+    state = item.after
+    for trap in item.outcome.traps:
+        if not trap.memory:
+            run = Run(item.machine, item.before.copy(), Translated())
+            enter(run, trap.cause, trap.payload, following)
+            state = merge(trap.condition, run.state, state) if item.ok is not t.FALSE else run.state
+    return state
+
+
+# -- relocation ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Relocation:
+    """A translation that adds: `forward` maps a virtual address, `backward` undoes it; `inside` says which physical
+    addresses the view holds."""
+
+    backward: Callable[[Term], Term]
+    inside: Callable[[Term], Term]
+
+
+def relocation(machine: m.Machine, state: State) -> Relocation | None:
+    """The inverse of the declared translation, when its result is the address plus something; None otherwise.
+
+    Derived by translating a variable and looking at the term that comes out.
+    """
+    if machine.main_memory is None or len(machine.translations) != 1:
+        return None
+    translation = next(iter(machine.translations.values()))
+    array = machine.arrays[machine.main_memory]
+    address = t.var("%va", translation.va_width)
+    run = Run(machine, state.copy(), Translated())
+    with run.bound(va=address, access=t.const(1, 2), acting=_mode(machine, state), size=t.const(1, 32)):
+        run.walk_translation = translation
+        result = run.body(translation.body, {})
+    if result is None:
+        return None
+    physical = t.resize(result, array.index_width)
+    offset = t.sub(physical, t.resize(address, array.index_width))
+    if address in t.free([offset]):
+        return None
+    faults = t.or_(*(trap.condition for trap in run.traps))
+
+    def backward(place: Term) -> Term:
+        return t.resize(t.sub(place, offset), translation.va_width)
+
+    def inside(place: Term) -> Term:
+        back = backward(place)
+        return t.not_(t.substitute([faults], lambda term, _: back if term is address else None)[faults])
+
+    return Relocation(backward, inside)
+
+
+def _mode(machine: m.Machine, state: State) -> Term:
+    return state.scalars[machine.mode] if machine.mode is not None else t.const(0, 1)
+
+
+def with_view_memory(machine: m.Machine, state: State, suffix: str) -> State:
+    """The state with its memory rebuilt: what lies in the view comes from the shared array `view`, the rest is its own."""
+    move = relocation(machine, state)
+    if move is None or machine.main_memory is None:
+        return state
+    array = machine.arrays[machine.main_memory]
+
+    def base(index: Term) -> Term:
+        shared = t.apply("view", array.width, (move.backward(index),))
+        own = t.apply(f"{array.name}.outside{suffix}", array.width, (index,))
+        return t.ite(move.inside(index), shared, own)
+
+    arrays = dict(state.arrays)
+    arrays[array.name] = ArrayValue(array, base)
+    return State(dict(state.scalars), arrays)
+
+
+def views_differ(one: State, other: State, first: State, second: State, machine: m.Machine) -> Term:
+    """The memories differ at some address of the view, each seen through its own relocation (of the state before)."""
+    move_one, move_other = relocation(machine, first), relocation(machine, second)
+    name = machine.main_memory
+    if name is None:
+        return t.FALSE
+    array = machine.arrays[name]
+    place = fresh_index(array)
+    if move_one is None or move_other is None:
+        return t.ne(one.arrays[name].read(place), other.arrays[name].read(place))
+    back = move_one.backward(place)
+    twin = t.var(f"at.{array.name}'", array.index_width)
+    same = t.eq(move_other.backward(twin), back)
+    inside = t.and_(move_one.inside(place), move_other.inside(twin), same)
+    return t.and_(inside, t.ne(one.arrays[name].read(place), other.arrays[name].read(twin)))

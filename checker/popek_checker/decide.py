@@ -1,0 +1,140 @@
+"""Decides one instruction: asks the questions in order and gathers findings, a witness and a condition."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from popek_grammar import machine as m
+from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.instruction import Operands, general
+
+from popek_checker.conditions import condition
+from popek_checker.questions import Ask, Literal, Subject
+from popek_checker.smt import Smt, Status
+from popek_checker.verdict import Claim, Finding, Row, Truth
+from popek_checker.witness import witness
+
+OTHER_CSR = "other"
+"""The part of a CSR instruction that names no register of the machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A unit of deciding: an instruction, and the CSR that its operand names (`other`: none that exists)."""
+
+    instruction: str
+    part: str = ""
+    fixed: tuple[tuple[str, int], ...] = ()
+
+
+def items(machine: m.Machine) -> Iterator[Item]:
+    """Every instruction; one that picks a CSR, once for each CSR and once for all the numbers that name none."""
+    for instruction in machine.instructions.values():
+        if not instruction.split:
+            yield Item(instruction.name)
+            continue
+        operand = instruction.split[0]
+        for address, register in machine.csrs.items():
+            yield Item(instruction.name, register, ((operand, address),))
+        yield Item(instruction.name, OTHER_CSR)
+
+
+def decide(machine: m.Machine, item: Item, claim: Claim, invariant: tuple[m.Expr, ...], smt: Smt) -> Row:
+    """The row of one item under a claim."""
+    subject = make_subject(machine, item, claim, invariant)
+    findings = [ask_privileged(smt, subject)]
+    asked: dict[str, Ask] = {}
+    for question in (*_QUESTIONS, *(f"config:{name}" for name in subject.configuration)):
+        finding, evidence = answer(smt, subject, question)
+        findings.append(finding)
+        if evidence is not None:
+            asked[finding.question] = evidence
+    row = Row(item.instruction, item.part, tuple(findings))
+    return with_evidence(smt, subject, row, asked)
+
+
+_QUESTIONS = ("control_sensitive", "mode", "location", "trap_sensitive", "user_sensitive", "inexact", "inexact_user")
+
+
+def make_subject(machine: m.Machine, item: Item, claim: Claim, invariant: tuple[m.Expr, ...]) -> Subject:
+    """The copies of one instruction, ready to be asked about."""
+    top, host = machine.modes.code(claim.guest), machine.modes.code(claim.host)
+    limits = sorted((machine.modes.rank(host), machine.modes.rank(top)))
+    modes = tuple(code for rank, (_, code) in enumerate(machine.modes.members) if limits[0] <= rank <= limits[1])
+    operands = item_operands(machine, item)
+    kind = Literal if claim.reading == "literal" else Subject
+    return kind(machine, operands, modes, host, claim.memory, invariant)
+
+
+def item_operands(machine: m.Machine, item: Item) -> Operands:
+    instruction = machine.instructions[item.instruction]
+    made = general(machine, instruction, dict(item.fixed))
+    if item.part != OTHER_CSR or not instruction.split:
+        return made
+    number = made.locals[instruction.split[0]]
+    none = t.and_(*(t.ne(number, t.const(address, number.width)) for address in machine.csrs))
+    return Operands(instruction, made.locals, made.word, made.cells, t.and_(made.valid, none), unknown_csr=True)
+
+
+def ask_privileged(smt: Smt, subject: Subject) -> Finding:
+    """Privileged: never runs deprivileged where it runs bare, and there is a state where the one traps, the other runs."""
+    start = time.perf_counter()
+    runs, _, why = satisfiable(smt, subject, "runs")
+    if runs is Truth.NO:
+        executable, _, why = satisfiable(smt, subject, "executable")
+        return Finding("privileged", executable, reason=why, seconds=time.perf_counter() - start)
+    truth = Truth.NO if runs is Truth.YES else Truth.UNKNOWN
+    return Finding("privileged", truth, reason=why, seconds=time.perf_counter() - start)
+
+
+def answer(smt: Smt, subject: Subject, question: str) -> tuple[Finding, Ask | None]:
+    """One question; `inexact` is reported as its negation, `exact`."""
+    start = time.perf_counter()
+    truth, evidence, why = satisfiable(smt, subject, question)
+    name = question
+    if question.startswith("inexact"):
+        name = question.removeprefix("in")
+        truth = {Truth.YES: Truth.NO, Truth.NO: Truth.YES, Truth.UNKNOWN: Truth.UNKNOWN}[truth]
+    return Finding(name, truth, reason=why, seconds=time.perf_counter() - start), evidence
+
+
+def satisfiable(smt: Smt, subject: Subject, question: str) -> tuple[Truth, Ask | None, str]:
+    """Whether some ask of the question has a model; which one; or why that is not known."""
+    unknown = ""
+    for ask in subject.ask(question):
+        goal = t.and_(*ask.constraints)
+        if goal is t.FALSE:
+            continue
+        found = smt.check([*(fact for item in ask.copies for fact in item.facts), goal])
+        if found.status is Status.SAT:
+            return Truth.YES, ask, ""
+        if found.status is Status.UNKNOWN:
+            unknown = f"{'/'.join(ask.labels)}: {found.reason}"
+    return (Truth.UNKNOWN, None, unknown) if unknown else (Truth.NO, None, "")
+
+
+def with_evidence(smt: Smt, subject: Subject, row: Row, asked: Mapping[str, Ask]) -> Row:
+    """Adds the minimal witness and the condition to a row that shows a hole."""
+    broken = row.violation is Truth.YES or row.truth("exact") is Truth.NO
+    if not broken:
+        return row
+    shown = next((name for name in _evidence_order(asked) if row_shows(row, name)), None)
+    findings = list(row.findings)
+    if shown is not None:
+        made = witness(smt, subject, asked[shown])
+        findings = [
+            Finding(f.question, f.truth, made, f.reason, f.seconds) if f.question == shown else f for f in findings
+        ]
+    return Row(row.name, row.part, tuple(findings), condition(smt, subject))
+
+
+def _evidence_order(asked: Mapping[str, Ask]) -> list[str]:
+    order = ["mode", "control_sensitive", "location", "trap_sensitive", "exact"]
+    configs = [name for name in asked if name.startswith("config:")]
+    return [name for name in (*order[:3], *configs, *order[3:]) if name in asked]
+
+
+def row_shows(row: Row, question: str) -> bool:
+    return row.truth(question) is (Truth.NO if question == "exact" else Truth.YES)

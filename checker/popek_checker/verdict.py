@@ -1,0 +1,187 @@
+"""Verdicts as values: what was asked, what was found, and the evidence. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Truth(Enum):
+    """A decided question, or one that could not be decided. Unknown is never success."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+    @staticmethod
+    def of(value: bool) -> Truth:
+        return Truth.YES if value else Truth.NO
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One piece of state in a witness: its name (`mstatus.MIE`, `X[5]`), role and width, and its value in each state.
+
+    `after` holds the values after the instruction, where they matter.
+    """
+
+    name: str
+    role: str
+    width: int
+    before: tuple[int, ...]
+    after: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Two states that show a sensitivity (or one, for control sensitivity), small numbers first.
+
+    `kind` says which question it answers; `labels` name the states (`bare S`, `at U`); `operands` fill in the
+    instruction; `results` says what happened in each state: `completes` or the trap's cause; `cells` are the pieces
+    of state that are not zero or that differ; `tables` the points of free functions (memory, views) that it relies on.
+    """
+
+    kind: str
+    labels: tuple[str, ...]
+    operands: tuple[tuple[str, int], ...]
+    results: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    tables: tuple[tuple[str, tuple[tuple[tuple[int, ...], int], ...]], ...] = ()
+    program: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The answer to one question about one instruction, with its evidence."""
+
+    question: str
+    truth: Truth
+    witness: Witness | None = None
+    reason: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """All that was found of one instruction, or of one instruction with one CSR (`part`)."""
+
+    name: str
+    part: str
+    findings: tuple[Finding, ...]
+    condition: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """`csrrw(cycle)`, as theorems name it."""
+        return f"{self.name}({self.part})" if self.part else self.name
+
+    def truth(self, question: str) -> Truth:
+        """The answer to `question`; NO when it was not asked because it cannot hold."""
+        return next((f.truth for f in self.findings if f.question == question), Truth.NO)
+
+    def any_of(self, prefix: str) -> Truth:
+        """The disjunction of all questions whose name starts with `prefix`."""
+        return disjunction(f.truth for f in self.findings if f.question.startswith(prefix))
+
+    @property
+    def witness(self) -> Witness | None:
+        """The first witness of a sensitivity."""
+        order = ("control_sensitive", "mode", "location", "config:", "trap_sensitive", "exact")
+        found = [f for f in self.findings if f.witness is not None]
+        found.sort(key=lambda f: next((i for i, o in enumerate(order) if f.question.startswith(o)), len(order)))
+        return found[0].witness if found else None
+
+    @property
+    def sensitive(self) -> Truth:
+        """Control, behaviour or trap sensitive."""
+        return disjunction([self.truth("control_sensitive"), self.behaviour, self.truth("trap_sensitive")])
+
+    @property
+    def behaviour(self) -> Truth:
+        return disjunction([self.truth("mode"), self.truth("location"), self.any_of("config:")])
+
+    @property
+    def violation(self) -> Truth:
+        """Sensitive and not privileged: what Theorem 1 forbids."""
+        return conjunction([self.sensitive, negation(self.truth("privileged"))])
+
+    @property
+    def user_violation(self) -> Truth:
+        """User sensitive and not privileged: what Theorem 3 forbids."""
+        return conjunction([self.truth("user_sensitive"), negation(self.truth("privileged"))])
+
+
+def disjunction(truths: object) -> Truth:
+    values = set(truths)  # type: ignore[call-overload]
+    if Truth.YES in values:
+        return Truth.YES
+    return Truth.UNKNOWN if Truth.UNKNOWN in values else Truth.NO
+
+
+def conjunction(truths: object) -> Truth:
+    return negation(disjunction(negation(truth) for truth in truths))  # type: ignore[attr-defined]
+
+
+def negation(truth: Truth) -> Truth:
+    match truth:
+        case Truth.YES:
+            return Truth.NO
+        case Truth.NO:
+            return Truth.YES
+        case _:
+            return Truth.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a verdict is relative to: guest and host mode, host invariant H, memory model, reading."""
+
+    guest: str
+    host: str
+    memory: str = "view"
+    reading: str = "amended"
+    invariant: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TheoremResult:
+    """A theorem clause of the machine, decided: `found` against `expected`. `names` are the instructions concerned."""
+
+    name: str
+    show: str
+    claim: Claim
+    expected: str
+    found: str
+    names: tuple[str, ...]
+    as_expected: Truth
+    difference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The verdict on one machine in one configuration."""
+
+    machine: str
+    config: str
+    claim: Claim
+    rows: tuple[Row, ...]
+    theorems: tuple[TheoremResult, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    exclusions: tuple[str, ...] = ()
+    seconds: float = 0.0
+    cached: int = 0
+    locations: tuple[tuple[str, tuple[str, int, int]], ...] = ()
+
+    def location(self, name: str) -> tuple[str, int, int] | None:
+        """File, line and column where an instruction or theorem is declared."""
+        return dict(self.locations).get(name)
+
+    def theorem(self, number: str) -> Truth:
+        """Theorem `1`, `3` or `exact`, over all rows."""
+        match number:
+            case "1":
+                return negation(disjunction(row.violation for row in self.rows))
+            case "3":
+                return negation(disjunction(row.user_violation for row in self.rows))
+            case _:
+                return conjunction(row.truth("exact") for row in self.rows)

@@ -1,0 +1,134 @@
+"""From a satisfying model to a witness that people read: small numbers first, only what matters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from popek_grammar import machine as m
+from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.state import ArrayValue, State
+from popek_grammar.meaning.terms import Term
+
+from popek_checker.copies import Copy
+from popek_checker.questions import TWIN, Ask, Subject
+from popek_checker.smt import Model, Smt, Status
+from popek_checker.verdict import Cell, Witness
+
+BIT_CHECKS = 160
+"""At most this many solver calls are spent on clearing single bits."""
+
+
+def minimise(smt: Smt, goal: Term) -> Model | None:
+    """A model with as few and as small non-zero leaves as halving finds: whole groups to zero, then single bits."""
+    leaves = [leaf for leaf in t.free([goal]) if leaf.width > 0 and not leaf.name.startswith("at.")]
+    kept: list[Term] = []
+    stubborn: list[Term] = []
+
+    def settle(group: list[Term]) -> None:
+        if not group:
+            return
+        zeros = [t.eq(leaf, t.const(0, leaf.width)) for leaf in group]
+        if smt.check([goal, *kept, *zeros]).status is Status.SAT:
+            kept.extend(zeros)
+        elif len(group) == 1:
+            stubborn.append(group[0])
+        else:
+            settle(group[: len(group) // 2])
+            settle(group[len(group) // 2 :])
+
+    settle(leaves)
+    budget = BIT_CHECKS
+    for leaf in stubborn:
+        budget -= _shrink(smt, goal, kept, leaf, budget)
+    return smt.check([goal, *kept]).model
+
+
+def _shrink(smt: Smt, goal: Term, kept: list[Term], leaf: Term, budget: int) -> int:
+    """Fixes `leaf` to one if that works, else clears its bits from the top. Returns the number of solver calls."""
+    one = t.eq(leaf, t.const(1, leaf.width))
+    if smt.check([goal, *kept, one]).status is Status.SAT:
+        kept.append(one)
+        return 1
+    calls = 1
+    for bit in reversed(range(leaf.width)):
+        if calls >= budget:
+            break
+        clear = t.eq(t.extract(leaf, bit, bit), t.const(0, 1))
+        calls += 1
+        if smt.check([goal, *kept, clear]).status is Status.SAT:
+            kept.append(clear)
+    return calls
+
+
+def witness(smt: Smt, subject: Subject, ask: Ask) -> Witness | None:
+    """The minimal witness of a satisfiable ask; None when it can no longer be reproduced within limits."""
+    goal = t.and_(*(fact for item in ask.copies for fact in item.facts), *ask.constraints)
+    model = minimise(smt, goal)
+    return None if model is None else describe(subject, ask, model)
+
+
+def describe(subject: Subject, ask: Ask, model: Model) -> Witness:
+    """The witness that a model is."""
+    machine = subject.machine
+    cells = [*_scalar_cells(machine, ask.copies, model), *_array_cells(machine, ask.copies, model)]
+    operands = tuple(
+        (name, model.value(term)) for name, term in subject.operands.locals.items() if not term.is_const or name in
+        subject.operands.instruction.split
+    )
+    tables = tuple(
+        (name, tuple(sorted(points.items())))
+        for name, points in sorted(model.functions.items())
+        if name.removesuffix(TWIN) not in machine.arrays
+    )
+    results = tuple(_result(item, model) for item in ask.copies)
+    return Witness(ask.question, ask.labels, operands, results, tuple(cells), tables)
+
+
+def _result(item: Copy, model: Model) -> str:
+    if model.value(item.ok):
+        return "completes"
+    return next((trap.cause for trap in item.outcome.traps if model.value(trap.condition)), "traps")
+
+
+def _scalar_cells(machine: m.Machine, copies: Sequence[Copy], model: Model) -> list[Cell]:
+    cells = []
+    for name, scalar in machine.scalars.items():
+        before = tuple(model.value(item.before.scalars[name]) for item in copies)
+        after = tuple(_after(item, item.after.scalars[name], item.before.scalars[name], model) for item in copies)
+        if any(before) or len(set(before)) > 1 or after != before:
+            cells.append(Cell(name, scalar.role.value, scalar.width, before, after))
+    return cells
+
+
+def _after(item: Copy, after: Term, before: Term, model: Model) -> int:
+    """The value after, where the copy completes; else the value before, since a trap discards all writes."""
+    return model.value(after if model.value(item.ok) else before)
+
+
+def _array_cells(machine: m.Machine, copies: Sequence[Copy], model: Model) -> list[Cell]:
+    cells = []
+    for name, array in machine.arrays.items():
+        points = {index[0] for key in (name, name + TWIN) for index in model.functions.get(key, {})}
+        points |= {
+            model.value(write.index)
+            for item in copies
+            for write in item.after.arrays[name].writes
+            if model.value(item.ok) and model.value(write.guard)
+        }
+        for point in sorted(points):
+            cell = _element(name, array, point, copies, model)
+            if any(cell.before) or any(cell.after):
+                cells.append(cell)
+    return cells
+
+
+def _element(name: str, array: m.Array, point: int, copies: Sequence[Copy], model: Model) -> Cell:
+    index = t.const(point, array.index_width)
+
+    def at(state: State) -> int:
+        value: ArrayValue = state.arrays[name]
+        return model.value(value.read(index))
+
+    before = tuple(at(item.before) for item in copies)
+    after = tuple(at(item.after) if model.value(item.ok) else at(item.before) for item in copies)
+    return Cell(f"{name}[{point}]", array.role.value, array.width, before, after)

@@ -1,0 +1,284 @@
+"""Operands as text: registers, CSRs, numbers and targets, read and printed by the kind of their slot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from popek_grammar.asmtemplate import Slot
+from popek_grammar.machine import Machine, OperandKind
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What names mean on a line: its address (`.`) and the labels."""
+
+    pc: int = 0
+    labels: Mapping[str, int] = field(default_factory=dict)
+
+
+class Misfit(Exception):
+    """A text that a slot cannot hold. The highest `rank` explains best why a line fits nothing."""
+
+    def __init__(
+        self, message: str, help: str = "", rank: int = 0, known: tuple[str, ...] = (), name: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.message, self.help, self.rank, self.known, self.name = message, help, rank, known, name
+
+
+NOT_THIS_KIND, UNKNOWN_NAME, OUT_OF_RANGE = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A slot as one encoding has it: operand width, the operand bits that can be set, and the length in cells."""
+
+    slot: Slot
+    width: int
+    held: int
+    cells: int
+
+
+class Operands:
+    """Reads and prints the operands of one machine."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self._registers = {name: _element_names(machine, name) for name in _files(machine)}
+        self._pc_width = machine.scalars[machine.pc].width if machine.pc in machine.scalars else 64
+
+    def read(self, place: Place, text: str, scope: Scope) -> int:
+        """The operand's bits; Misfit when the text does not fit."""
+        kind = self._kind(place.slot)
+        if isinstance(kind, OperandKind):
+            return self._read_register(kind, place, text)
+        if kind == "csr":
+            number = self._csr_numbers.get(text.lower())
+            return self._number(place, number if number is not None else self._csr_number(text, scope), "u")
+        value = evaluate(text, scope)
+        if kind in ("pcrel", "nextrel"):
+            value = signed(value - self._base(kind, place, scope.pc), self._pc_width)
+        return self._number(place, value, kind)
+
+    def show(self, place: Place, value: int, pc: int) -> str:
+        """The operand as text that `read` takes back to `value`."""
+        match self._kind(place.slot):
+            case OperandKind(array=array, offset=offset):
+                return self._registers[array].spelling(value + offset)
+            case "csr":
+                return self.machine.csrs.get(value, hex(value))
+            case "s":
+                return str(signed(value, place.width))
+            case "x":
+                return hex(value)
+            case "pcrel" | "nextrel" as kind:
+                target = signed(value, place.width) + self._base(kind, place, pc)
+                return hex(target & ((1 << self._pc_width) - 1))
+            case _:
+                return str(value)
+
+    def _kind(self, slot: Slot) -> OperandKind | str:
+        """How a slot is written: the template's word, else the operand's declaration; numbers are unsigned."""
+        space = self.machine.csr_space.name if self.machine.csr_space else "csr"
+        if slot.kind in self._registers:
+            return OperandKind(slot.name, slot.kind, 0)
+        if slot.kind:
+            return "csr" if slot.kind == space else slot.kind
+        declared = self.machine.operand_kinds.get(slot.name)
+        if declared is None:
+            return "u"
+        return "csr" if declared.array == space else declared
+
+    def _read_register(self, kind: OperandKind, place: Place, text: str) -> int:
+        file = self._registers[kind.array]
+        index = file.numbers.get(text.lower())
+        if index is None:
+            message = f"expected {_article(kind.array)} {kind.array} register, found `{text}`"
+            raise Misfit(message, rank=UNKNOWN_NAME if _is_name(text) else 0, known=tuple(file.numbers), name=text)
+        value = index - kind.offset
+        if value < 0 or value & ~place.held:
+            last = kind.offset + place.held
+            allowed = f"{file.spelling(kind.offset)} to {file.spelling(last)}"
+            raise Misfit(f"register `{text}` cannot stand here", f"one of {allowed}", OUT_OF_RANGE)
+        return value
+
+    @cached_property
+    def _csr_numbers(self) -> dict[str, int]:
+        return {name.lower(): number for number, name in self.machine.csrs.items()}
+
+    def _csr_number(self, text: str, scope: Scope) -> int:
+        if not _is_name(text) or text in scope.labels:
+            return evaluate(text, scope)
+        raise Misfit(f"no CSR is named `{text}`", rank=UNKNOWN_NAME, known=tuple(self._csr_numbers), name=text)
+
+    def _base(self, kind: str, place: Place, pc: int) -> int:
+        return pc + place.cells if kind == "nextrel" else pc
+
+    def _number(self, place: Place, value: int, kind: str) -> int:
+        """The bits of a number, checked against the range and the step that the encoding can hold."""
+        low = 0 if kind == "u" else -(1 << (place.width - 1))
+        high = (1 << (place.width - (0 if kind in ("u", "x") else 1))) - 1
+        step = place.held & -place.held or 1
+        if not low <= value <= high:
+            what = "is too far" if kind in ("pcrel", "nextrel") else "is out of range"
+            raise Misfit(f"{value} {what}", f"`{place.slot.name}` holds {low} to {high - step + 1}", OUT_OF_RANGE)
+        bits = value & ((1 << place.width) - 1)
+        if bits & (step - 1):
+            raise Misfit(f"{value} is not a multiple of {step}", f"`{place.slot.name}` counts by {step}", OUT_OF_RANGE)
+        if bits & ~place.held:
+            raise Misfit(f"{value} has bits that this encoding cannot hold", f"mask {place.held:#x}", OUT_OF_RANGE)
+        return bits
+
+
+def signed(value: int, width: int) -> int:
+    """The low `width` bits as a two's complement number."""
+    low = value & ((1 << width) - 1)
+    return low - (1 << width) if low >> (width - 1) else low
+
+
+# -- register names --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """The spellings of a register file's elements: its own names and, always, file name + number."""
+
+    prefix: str
+    names: tuple[str, ...]
+    numbers: dict[str, int]
+
+    def spelling(self, index: int) -> str:
+        return self.names[index] if index < len(self.names) else f"{self.prefix}{index}"
+
+
+def _files(machine: Machine) -> list[str]:
+    """What an operand can be an element of: register files, and arrays of registers with fields."""
+    plain = [array.name for array in machine.arrays.values() if not array.memory]
+    fielded = [register.name for register in machine.registers.values() if register.count > 1]
+    declared = {kind.array for kind in machine.operand_kinds.values()}
+    return [name for name in dict.fromkeys(plain + fielded) if name in declared or "." not in name]
+
+
+def _element_names(machine: Machine, file: str) -> _File:
+    array = machine.arrays.get(file)
+    names = array.names if array is not None else ()
+    count = array.count if array is not None else machine.registers[file].count
+    widest = max(
+        (o.width for i in machine.instructions.values() for o in i.operands if _is_of(machine, o.name, file)), default=0
+    )
+    numbers = {f"{file.lower()}{index}": index for index in range(max(count, 1 << min(widest, 8)))}
+    numbers |= {name.lower(): index for index, name in enumerate(names)}
+    return _File(file.lower(), names, numbers)
+
+
+def _is_of(machine: Machine, operand: str, file: str) -> bool:
+    kind = machine.operand_kinds.get(operand)
+    return kind is not None and kind.array == file
+
+
+def _article(name: str) -> str:
+    return "an" if name[:1].lower() in "aeioux" else "a"
+
+
+def _is_name(text: str) -> bool:
+    return re.fullmatch(r"[A-Za-z_.$][\w.$]*", text) is not None
+
+
+# -- expressions -----------------------------------------------------------------------------------------------------
+
+_TOKEN = re.compile(
+    r"\s*(0[xX][\da-fA-F_]+|0[bB][01_]+|\d[\d_]*\b|'(?:\\.|[^'])'|[A-Za-z_.$][\w.$]*|<<|>>|[-+*/%&|^~()])"
+)
+_LEVELS = (("|",), ("^",), ("&",), ("<<", ">>"), ("+", "-"), ("*", "/", "%"))
+_ESCAPES = {"\\n": "\n", "\\t": "\t", "\\0": "\0", "\\r": "\r", "\\\\": "\\", "\\'": "'"}
+
+
+def evaluate(text: str, scope: Scope) -> int:
+    """An integer expression over numbers, characters, labels and `.`, with the usual precedence."""
+    tokens, at = [], 0
+    text = text.strip()
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if found is None:
+            raise Misfit(f"expected a number or a label, found `{text[at:].strip()}`")
+        tokens.append(found[1])
+        at = found.end()
+    value, rest = _binary(tokens, 0, scope)
+    if rest:
+        raise Misfit(f"expected an operator, found `{rest[0]}`")
+    return value
+
+
+def _binary(tokens: list[str], level: int, scope: Scope) -> tuple[int, list[str]]:
+    if level == len(_LEVELS):
+        return _unary(tokens, scope)
+    value, rest = _binary(tokens, level + 1, scope)
+    while rest and rest[0] in _LEVELS[level]:
+        operator = rest[0]
+        right, rest = _binary(rest[1:], level + 1, scope)
+        value = _apply(operator, value, right)
+    return value, rest
+
+
+def _apply(operator: str, left: int, right: int) -> int:
+    if (operator in "/%" and right == 0) or (operator in ("<<", ">>") and not 0 <= right <= 1024):
+        raise Misfit(f"`{left} {operator} {right}` has no value", rank=OUT_OF_RANGE)
+    match operator:
+        case "+":
+            return left + right
+        case "-":
+            return left - right
+        case "*":
+            return left * right
+        case "/":
+            return left // right
+        case "%":
+            return left % right
+        case "&":
+            return left & right
+        case "|":
+            return left | right
+        case "^":
+            return left ^ right
+        case "<<":
+            return left << right
+        case _:
+            return left >> right
+
+
+def _unary(tokens: list[str], scope: Scope) -> tuple[int, list[str]]:
+    match tokens:
+        case ["-", *rest]:
+            value, rest = _unary(rest, scope)
+            return -value, rest
+        case ["+", *rest]:
+            return _unary(rest, scope)
+        case ["~", *rest]:
+            value, rest = _unary(rest, scope)
+            return ~value, rest
+        case ["(", *rest]:
+            value, rest = _binary(rest, 0, scope)
+            if not rest or rest[0] != ")":
+                raise Misfit("expected `)`")
+            return value, rest[1:]
+        case [token, *rest]:
+            return _atom(token, scope), rest
+        case _:
+            raise Misfit("expected a number or a label")
+
+
+def _atom(token: str, scope: Scope) -> int:
+    if token[0].isdigit():
+        return int(token, 10 if token[:2].isdigit() or len(token) == 1 else 0)
+    if token[0] == "'":
+        return ord(_ESCAPES.get(token[1:-1], token[1:-1][-1]))
+    if token == ".":
+        return scope.pc
+    if token in scope.labels:
+        return scope.labels[token]
+    if not _is_name(token):
+        raise Misfit(f"expected a number or a label, found `{token}`")
+    raise Misfit(f"nothing is named `{token}`", rank=UNKNOWN_NAME, known=tuple(scope.labels), name=token)

@@ -1,0 +1,158 @@
+"""What elaboration knows while it works: the declarations by kind, constants, types, and the problems found so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Never, TypeAlias
+
+from lark import Token, Tree
+
+from popek_grammar import machine as m
+from popek_grammar.diagnostics import Diagnostic, Note, suggest
+
+Node: TypeAlias = "Tree[Token] | Token"
+
+
+class Abandon(Exception):
+    """The statement or declaration at hand is wrong, and has been reported; go on with the next."""
+
+
+@dataclass(slots=True)
+class Context:
+    """The tables that names are resolved in. Filled in by passes, in the order of the fields."""
+
+    problems: list[Diagnostic] = field(default_factory=list)
+    parameters: dict[str, int] = field(default_factory=dict)
+    extensions: dict[str, bool] = field(default_factory=dict)
+    modes: m.Modes = m.Modes((), 1)
+    absent: dict[str, str] = field(default_factory=dict)
+    layouts: dict[str, m.Layout] = field(default_factory=dict)
+    scalars: dict[str, m.Scalar] = field(default_factory=dict)
+    arrays: dict[str, m.Array] = field(default_factory=dict)
+    registers: dict[str, m.Register] = field(default_factory=dict)
+    causes: dict[str, m.CauseDef] = field(default_factory=dict)
+    payload: tuple[tuple[str, int], ...] = ()
+    fault_kinds: set[str] = field(default_factory=set)
+    functions: dict[str, m.Function] = field(default_factory=dict)
+    stacks: m.EnumType = m.EnumType("trap_stack", ())
+    pc: str = "pc"
+    csr_width: int = 12
+    # what a body may see
+    locals: dict[str, m.Type] = field(default_factory=dict)
+    constants: dict[str, int] = field(default_factory=dict)
+    specials: dict[str, m.Type] = field(default_factory=dict)
+    returns: m.Type | None = None
+    walk_entry: m.Bits | None = None
+    names_used: set[str] = field(default_factory=set)
+    file_of: dict[int, str] = field(default_factory=dict)
+    file: str = ""
+
+    # -- reporting ---------------------------------------------------------------------------------------------------
+
+    def span(self, node: Node | None) -> m.Span:
+        """The source span of a tree or token."""
+        if isinstance(node, Token):
+            return m.Span(self.file, node.line or 1, node.column or 1, node.end_line or 1, node.end_column or 1)
+        if node is None or node.meta.empty:
+            return m.Span(self.file, 1, 1, 1, 2)
+        meta = node.meta
+        return m.Span(self.file, meta.line, meta.column, meta.end_line, meta.end_column)
+
+    def report(
+        self, code: str, message: str, node: Node | m.Span | None, *, label: str = "", help: str = "",
+        other: tuple[str, m.Span] | None = None, severity: str = "error",
+    ) -> None:  # fmt: skip
+        """Records a problem; elaboration goes on."""
+        span = node if isinstance(node, m.Span) else self.span(node)
+        notes = (Note(*other),) if other else ()
+        found = Diagnostic(code, severity, message, span, label, notes, help)
+        if found not in self.problems:
+            self.problems.append(found)
+
+    def fail(self, code: str, message: str, node: Node | m.Span | None, *, label: str = "", help: str = "") -> Never:
+        """Records an error and leaves the statement or declaration."""
+        self.report(code, message, node, label=label, help=help)
+        raise Abandon
+
+    def unknown(self, what: str, name: str, node: Node, known: Iterator[str] | list[str] | set[str]) -> Never:
+        """An unknown name, with the nearest known one, or why a known one is absent here."""
+        if name in self.absent:
+            self.fail("E0202", f"{what} `{name}` does not exist in this configuration", node, help=self.absent[name])
+        near = suggest(name, sorted(known))
+        self.fail("E0201", f"unknown {what} `{name}`", node, help=f"did you mean `{near}`?" if near else "")
+
+    @contextmanager
+    def scope(
+        self,
+        locals: Mapping[str, m.Type] | None = None,
+        *,
+        fresh: bool = False,
+        constants: Mapping[str, int] | None = None,
+        specials: Mapping[str, m.Type] | None = None,
+        returns: m.Type | None = None,
+    ) -> Iterator[None]:
+        """A nested scope; `fresh` hides the enclosing locals (a function's own scope)."""
+        outer = (self.locals, self.constants, self.specials, self.returns)
+        self.locals = {**({} if fresh else self.locals), **(locals or {})}
+        self.constants = {**({} if fresh else self.constants), **(constants or {})}
+        self.specials = {**self.specials, **(specials or {})}
+        self.returns = returns if returns is not None or fresh else self.returns
+        try:
+            yield
+        finally:
+            self.locals, self.constants, self.specials, self.returns = outer
+
+    @contextmanager
+    def recover(self) -> Iterator[None]:
+        """Errors end what is inside, not more."""
+        try:
+            yield
+        except Abandon:
+            pass
+
+    def pc_width(self) -> int:
+        return self.scalars[self.pc].width if self.pc in self.scalars else 32
+
+    def width(self, type_: m.Type) -> int:
+        """Bits of a value of a type; 0 for bool."""
+        match type_:
+            case m.Bits(width):
+                return width
+            case m.Mode():
+                return self.modes.width
+            case m.EnumType(_, members):
+                return max(1, (len(members) - 1).bit_length())
+            case _:
+                return 0
+
+
+def text(token: object) -> str:
+    """The text of a token child."""
+    return str(token)
+
+
+def trees(node: Node) -> list[Tree[Token]]:
+    """The children that are trees."""
+    return [child for child in node.children if isinstance(child, Tree)] if isinstance(node, Tree) else []
+
+
+def names(node: Tree[Token] | None) -> list[str]:
+    """The names of a `names` rule."""
+    return [str(child) for child in node.children if child is not None] if node is not None else []
+
+
+def show(type_: m.Type) -> str:
+    """A type as an author writes it."""
+    match type_:
+        case m.Bits(width, layout):
+            return layout or f"bits({width})"
+        case m.Bool():
+            return "bool"
+        case m.Mode():
+            return "mode"
+        case m.EnumType(name):
+            return name
+        case _:
+            return "nothing"

@@ -1,0 +1,160 @@
+"""Encoding lines to bit patterns: operands scattered or whole, families, and fragments multiplied out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+from lark import Token, Tree
+
+from popek_grammar import machine as m
+from popek_grammar.elaborate.context import Context, Node
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Part of an encoding line, most significant first: fixed bits, or bits `hi..lo` of an operand."""
+
+    width: int
+    bits: int | None
+    operand: str
+    hi: int
+    lo: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One alternative of a fragment."""
+
+    name: str
+    asm: str
+    pieces: tuple[Piece, ...]
+    lets: tuple[tuple[str, Node], ...]
+    node: Tree[Token]
+
+
+def pieces(ctx: Context, nodes: list[Tree[Token]], fragments: dict[str, list[Alternative]]) -> list[Piece | str]:
+    """The items of an `enc` clause; a fragment stays a name."""
+    made: list[Piece | str] = []
+    for node in nodes:
+        match node.data, node.children:
+            case "enc_bits", [bits]:
+                made.append(Piece(len(str(bits)), int(str(bits), 2), "", 0, 0))
+            case "enc_field", [name, width]:
+                size = int(str(width))
+                if not 1 <= size <= 256:
+                    ctx.fail("E0280", f"an operand of {size} bits", node)
+                made.append(Piece(size, None, str(name), size - 1, 0))
+            case "enc_slices", [name, *ranges]:
+                for bounds in ranges:
+                    assert isinstance(bounds, Tree)
+                    hi = int(str(bounds.children[0]))
+                    lo = int(str(bounds.children[1])) if bounds.children[1] is not None else hi
+                    if lo > hi or hi > 255:
+                        ctx.fail("E0281", f"[{hi}:{lo}] runs upwards", bounds, help="the higher bit comes first")
+                    made.append(Piece(hi - lo + 1, None, str(name), hi, lo))
+            case "enc_fragment", [name]:
+                if str(name) not in fragments:
+                    ctx.unknown("fragment", str(name), node, list(fragments))
+                made.append(str(name))
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A line with its fragments chosen."""
+
+    pieces: tuple[Piece, ...]
+    choices: tuple[tuple[str, int], ...]
+
+
+def choose(line: list[Piece | str], fragments: dict[str, list[Alternative]]) -> list[Pattern]:
+    """Every choice of alternatives."""
+    used = [item for item in line if isinstance(item, str)]
+    made = []
+    for choice in product(*(range(len(fragments[name])) for name in used)):
+        picked = dict(zip(used, choice, strict=True))
+        flat: list[Piece] = []
+        for item in line:
+            flat.extend([item] if isinstance(item, Piece) else fragments[item][picked[item]].pieces)
+        made.append(Pattern(tuple(flat), tuple(picked.items())))
+    return made
+
+
+def operands(ctx: Context, node: Node, patterns: list[Pattern], families: set[str]) -> tuple[m.Operand, ...]:
+    """The operands of an instruction: widths and the bits that are given; gaps above bit 0 are an error."""
+    present: dict[str, int] = {}
+    for pattern in patterns:
+        here: dict[str, int] = {}
+        for piece in pattern.pieces:
+            if piece.bits is None:
+                mask = ((1 << piece.width) - 1) << piece.lo
+                if here.get(piece.operand, 0) & mask:
+                    ctx.fail("E0282", f"bits of `{piece.operand}` stand twice in the encoding", node)
+                here[piece.operand] = here.get(piece.operand, 0) | mask
+        for name, mask in here.items():
+            low = (mask & -mask).bit_length() - 1
+            if (mask >> low) & ((mask >> low) + 1):
+                ctx.fail("E0283", f"`{name}` lacks bits in the middle", node, help="only missing low bits are zero")
+            if present.setdefault(name, mask) != mask:
+                ctx.fail("E0284", f"`{name}` has other bits in another alternative", node)
+    span = ctx.span(node)
+    return tuple(m.Operand(n, mask.bit_length(), mask, span) for n, mask in present.items() if n not in families)
+
+
+def encoding(ctx: Context, node: Node, pattern: Pattern, fixed: dict[str, int], asm: str, parcel: int) -> m.Encoding:
+    """The bit pattern of one choice, family fields filled in."""
+    width = sum(piece.width for piece in pattern.pieces)
+    if width == 0 or width % parcel:
+        ctx.fail("E0285", f"the encoding has {width} bits, not a multiple of {parcel}", node, help="count the widths")
+    mask = value = 0
+    placed: list[m.Piece] = []
+    at = width
+    for piece in pattern.pieces:
+        at -= piece.width
+        ones = (1 << piece.width) - 1
+        if piece.bits is not None:
+            mask, value = mask | ones << at, value | piece.bits << at
+        elif piece.operand in fixed:
+            mask, value = mask | ones << at, value | ((fixed[piece.operand] >> piece.lo) & ones) << at
+        else:
+            placed.append(m.Piece(piece.operand, piece.hi, piece.lo, at))
+    return m.Encoding(width, mask, value, tuple(placed), pattern.choices, tuple(fixed.items()), asm)
+
+
+# -- overlap ---------------------------------------------------------------------------------------------------------
+
+
+def overlaps(ctx: Context, instructions: dict[str, m.Instruction]) -> None:
+    """Every word that two clauses match must be explained by an `over`: one strictly inside the other."""
+    rows = [
+        (encoding.width, encoding.mask, encoding.value, instruction)
+        for instruction in instructions.values()
+        for encoding in instruction.encodings
+    ]
+    by_width: dict[int, list[tuple[int, int, m.Instruction]]] = {}
+    for width, mask, value, instruction in rows:
+        by_width.setdefault(width, []).append((mask, value, instruction))
+    for width, group in by_width.items():
+        for position, (mask, value, first) in enumerate(group):
+            for other_mask, other_value, second in group[position + 1 :]:
+                if (value ^ other_value) & mask & other_mask == 0 and first.name != second.name:
+                    _explained(ctx, width, (mask, value, first), (other_mask, other_value, second))
+
+
+def _explained(
+    ctx: Context, width: int, one: tuple[int, int, m.Instruction], two: tuple[int, int, m.Instruction]
+) -> None:
+    (mask, value, first), (other_mask, other_value, second) = one, two
+    inside = mask & other_mask == other_mask and mask != other_mask and _says(first, second)
+    outside = mask & other_mask == mask and mask != other_mask and _says(second, first)
+    if not inside and not outside:
+        ctx.report(
+            "E0290", f"`{first.name}` and `{second.name}` both match the word {value | other_value:#0{width // 4 + 2}x}",
+            first.span, other=("the other clause", second.span),
+            help=f"if one is a special case of the other, write `over {second.clause}` in it",
+        )  # fmt: skip
+
+
+def _says(inner: m.Instruction, outer: m.Instruction) -> bool:
+    return outer.name in inner.over or outer.clause in inner.over

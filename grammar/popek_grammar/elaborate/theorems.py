@@ -1,0 +1,128 @@
+"""Placement, theorem clauses, witness programs."""
+
+from __future__ import annotations
+
+from lark import Token, Tree
+
+from popek_grammar import machine as m
+from popek_grammar.elaborate.context import Context, Node, names
+from popek_grammar.elaborate.expressions import check, condition, text_of
+from popek_grammar.elaborate.places import place
+from popek_grammar.elaborate.types import bits_type
+
+SHOWS = (
+    "theorem1", "sensitive_implies_privileged", "inclusion", "theorem3", "user_sensitive_implies_privileged", "exact",
+    "exact_user", "privileged", "sensitive", "control_sensitive", "mode_sensitive", "location_sensitive",
+    "config_sensitive", "trap_sensitive", "user_sensitive",
+)  # fmt: skip
+
+
+def placement(ctx: Context, node: Tree[Token]) -> m.Placement:
+    """Popek and Goldberg's f."""
+    parameters: dict[str, int] = {}
+    host: list[tuple[str, m.Expr]] = []
+    where: list[m.Expr] = []
+    memory: tuple[str, m.Expr, m.Expr] | None = None
+    with ctx.scope(fresh=True):
+        for line in (child for child in node.children if isinstance(child, Tree)):
+            match line.data, line.children:
+                case "place_param", [name, type_]:
+                    type_found = bits_type(ctx, type_)  # type: ignore[arg-type]
+                    parameters[str(name)] = type_found.width
+                    ctx.locals = {**ctx.locals, str(name): type_found}
+                case "place_map", [target, expr]:
+                    found = place(ctx, target)
+                    if not isinstance(found, m.ScalarPlace):
+                        ctx.fail("E0266", "`host` places a plain piece of state", target)
+                    host.append((found.name, check(ctx, expr, m.Bits(found.width))))
+                case "place_where", [expr]:
+                    where.append(condition(ctx, expr))
+                case "place_memory", [name, base, size]:
+                    if str(name) not in ctx.arrays:
+                        ctx.unknown("memory", str(name), line, list(ctx.arrays))
+                    width = m.Bits(ctx.arrays[str(name)].index_width)
+                    memory = (str(name), check(ctx, base, width), check(ctx, size, width))
+    return m.Placement(tuple(parameters.items()), tuple(host), tuple(where), memory)
+
+
+def theorem(ctx: Context, node: Tree[Token], configs: tuple[str, ...], source: str) -> m.Theorem:
+    """One claim of the machine's author. `source` is the file's text, for the words of H."""
+    name, *lines = node.children
+    made: dict[str, object] = {"memory": "view", "reading": "amended"}
+    assume: list[tuple[m.Expr, str]] = []
+    if node.children[0] is None:
+        ctx.fail("E0420", "a theorem needs a name", node)
+    for line in (child for child in lines if isinstance(child, Tree)):
+        if line.data == "in_config":
+            made["configs"] = tuple(names(line.children[0]))  # type: ignore[arg-type]
+    where = made.get("configs", ())
+    assert isinstance(where, tuple)
+    for config in where:
+        if config not in configs:
+            ctx.unknown("config", config, node, list(configs))
+    with ctx.scope(fresh=True):
+        for line in (child for child in lines if isinstance(child, Tree)):
+            _theorem_line(ctx, line, made, assume, source)
+    if "show" not in made:
+        ctx.fail("E0421", f"theorem {name} shows nothing", node, help="show theorem1")
+    return m.Theorem(
+        str(name), made.get("guest"), made.get("host"), where, str(made["memory"]), str(made["reading"]),  # type: ignore[arg-type]
+        tuple(assume), str(made["show"]), made.get("expect", m.Expectation("holds", ())), ctx.span(name),  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _theorem_line(
+    ctx: Context, line: Tree[Token], made: dict[str, object], assume: list[tuple[m.Expr, str]], source: str
+) -> None:
+    match line.data, line.children:
+        case "for_modes", [first, None]:
+            made["guest"], made["host"] = ctx.modes.members[-1][1], _mode(ctx, line, first)
+        case "for_modes", [first, second]:
+            made["guest"], made["host"] = _mode(ctx, line, first), _mode(ctx, line, second)
+        case "memory_model", [name]:
+            made["memory"] = _one_of(ctx, line, str(name), ("view", "translated"))
+        case "reading", [name]:
+            made["reading"] = _one_of(ctx, line, str(name), ("amended", "literal"))
+        case "assume", [expr]:
+            assume.append((condition(ctx, expr), words(source, expr)))
+        case "show", [name]:
+            made["show"] = _one_of(ctx, line, str(name), SHOWS)
+        case "expect_holds", _:
+            made["expect"] = m.Expectation("holds", ())
+        case ("expect_fails" | "expect_exactly") as kind, found:
+            listed = tuple(_verdict_name(child) for child in found if isinstance(child, Tree))
+            made["expect"] = m.Expectation(str(kind).removeprefix("expect_"), listed)
+
+
+def _verdict_name(node: Tree[Token]) -> str:
+    name, part = node.children
+    return f"{name}({part})" if part is not None else str(name)
+
+
+def _mode(ctx: Context, line: Tree[Token], name: Node) -> int:
+    codes = dict(ctx.modes.members)
+    if str(name) not in codes:
+        ctx.unknown("mode", str(name), line, list(codes))
+    return codes[str(name)]
+
+
+def _one_of(ctx: Context, line: Tree[Token], name: str, known: tuple[str, ...]) -> str:
+    if name not in known:
+        ctx.unknown("word", name, line, list(known))
+    return name
+
+
+def words(source: str, node: Node) -> str:
+    """The author's own words for an expression, on one line."""
+    if not isinstance(node, Tree) or node.meta.empty:
+        return str(node)
+    return " ".join(source[node.meta.start_pos : node.meta.end_pos].split())
+
+
+def program(node: Tree[Token]) -> tuple[tuple[str, str | None, str], ...]:
+    """The lines of the `program` clause: kind, name, template."""
+    made = []
+    for line in (child for child in node.children if isinstance(child, Tree) and child.data == "program_line"):
+        kind, name, text = line.children
+        made.append((str(kind), str(name) if name is not None else None, text_of(text)))  # type: ignore[arg-type]
+    return tuple(made)

@@ -1,0 +1,52 @@
+"""From a file to a machine, remembering what was resolved: the same text is not resolved twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+
+from popek_grammar.cache import remembered
+from popek_grammar.diagnostics import Diagnostic
+from popek_grammar.elaborate import configurations, elaborate, elaborate_with_problems
+from popek_grammar.machine import Machine
+from popek_grammar.source import SourceSet, load_file
+
+
+def load_machine(path: str, config: str | None = None, parameters: Mapping[str, int] | None = None) -> Machine:
+    """The machine in the file `path`. Raises SpecError with every error that its text has."""
+    sources = load_file(path)
+    key = _key(sources, config, parameters or {})
+    return remembered(Machine, f"machine-{key}.pickle", lambda: elaborate(sources, config, parameters))
+
+
+def lint_machine(path: str, config: str | None = None) -> tuple[list[Diagnostic], SourceSet]:
+    """All errors and warnings of a file, and the texts to show them in."""
+    sources = load_file(path)
+    return elaborate_with_problems(sources, config)[1], sources
+
+
+def configs_of(path: str) -> list[str]:
+    """The configurations that a file declares, the default first."""
+    return configurations(load_file(path))
+
+
+def _key(sources: SourceSet, config: str | None, parameters: Mapping[str, int]) -> str:
+    digest = hashlib.blake2b(code_digest().encode(), digest_size=20)
+    for name, text in sources.texts.items():
+        digest.update(f"{name}\0{text}\0".encode())
+    digest.update(f"{config} {sorted(parameters.items())}".encode())
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def code_digest() -> str:
+    """A digest of this package's own source: another version resolves anew."""
+    digest = hashlib.blake2b(digest_size=20)
+    for file in sorted(Path(__file__).parent.rglob("*")):
+        if file.suffix in (".py", ".lark"):
+            digest.update(file.read_bytes())
+    digest.update(metadata.version("lark").encode())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""The meaning of a machine: one evaluator of guards and bodies over terms."""

@@ -1,0 +1,224 @@
+"""Memory models: how an access at a virtual address reaches memory.
+
+`Translated` is the machine as declared: translation, second stage, protection, cells. `View` is what a monitor gives
+a guest: one opaque partial map from addresses to a guest's own memory, the same in every mode and for every value of
+the map state (Popek and Goldberg's E|R, compared as a view).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from popek_grammar import machine as m
+from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.outcome import TrapCase
+from popek_grammar.meaning.terms import Term
+
+if TYPE_CHECKING:
+    from popek_grammar.meaning.evaluator import Run
+
+MEMORY_FAULT = "memory fault"
+"""The cause of a trap raised by an opaque view: which of the machine's faults it is does not matter."""
+
+
+class Translated:
+    """Accesses go through the declared translations and protections."""
+
+    def load(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> Term:
+        places = self._places(run, address, width, kind, acting)
+        return read_cells(run, places, width) if run.path is not t.FALSE else t.const(0, width)
+
+    def store(self, run: Run, address: Term, value: Term, kind: str, acting: Term | None) -> None:
+        places = self._places(run, address, value.width, kind, acting)
+        if run.path is not t.FALSE:
+            write_cells(run, places, value)
+
+    def physical(self, run: Run, address: Term, width: int) -> Term:
+        """A walk's own load: through the second stage, if any, and protection, as an ordinary load."""
+        array = main_array(run)
+        count = width // array.width
+        pa = self._second_stage(run, run.walk_translation, t.resize(address, array.index_width))
+        self._protect(run, pa, count)
+        if run.path is t.FALSE:
+            return t.const(0, width)
+        return read_cells(run, consecutive(pa, count), width)
+
+    def physical_store(self, run: Run, address: Term, value: Term) -> None:
+        array = main_array(run)
+        pa = self._second_stage(run, run.walk_translation, t.resize(address, array.index_width))
+        self._protect(run, pa, value.width // array.width)
+        if run.path is not t.FALSE:
+            write_cells(run, consecutive(pa, value.width // array.width), value)
+
+    def _places(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> list[Term]:
+        """The physical cells of an access, lowest address first; faults end the path."""
+        count = width // main_array(run).width
+        mode = acting if acting is not None else acting_mode(run, kind)
+        crosses = self._crosses(run, address, count)
+        if crosses is t.FALSE:
+            return consecutive(self._translate(run, address, count, kind, mode), count)
+        run.assumptions += [] if crosses.is_const else [t.implies(t.and_(run.prefix, run.path), t.not_(crosses))]
+        if not crosses.is_const:
+            return consecutive(self._translate(run, address, count, kind, mode), count)
+        page = self._page_bits(run)
+        first = (1 << page) - t.extract(address, page - 1, 0).value
+        below = self._translate(run, address, first, kind, mode)
+        if run.path is t.FALSE:
+            return []
+        above = self._translate(run, t.add(address, t.const(first, address.width)), count - first, kind, mode)
+        return [*consecutive(below, first), *consecutive(above, count - first)]
+
+    def _page_bits(self, run: Run) -> int:
+        return min((tr.page_bits for tr in run.machine.translations.values() if tr.page_bits), default=0)
+
+    def _crosses(self, run: Run, address: Term, count: int) -> Term:
+        """Whether the access spans two pages of the smallest size. Symbolic answers become an assumption."""
+        page = self._page_bits(run)
+        if count == 1 or not page:
+            return t.FALSE
+        offset = t.extract(address, page - 1, 0)
+        return t.ult(t.const((1 << page) - count, page), offset)
+
+    def _translate(self, run: Run, address: Term, count: int, kind: str, mode: Term) -> Term:
+        """One piece of an access, within a page: its physical address."""
+        array = main_array(run)
+        cells = t.const(count, 32)
+        with run.bound(va=address, access=access_term(kind), acting=mode, size=cells):
+            first = [tr for tr in run.machine.translations.values() if tr.over is None]
+            pa = self._stages(run, first, address, array.index_width)
+            self._protect(run, pa, count)
+        return pa
+
+    def _stages(self, run: Run, stages: list[m.Translation], address: Term, width: int) -> Term:
+        """The first translation whose condition holds; then its second stage."""
+        if not stages:
+            return self._second_stage(run, None, t.resize(address, width))
+        translation, *rest = stages
+
+        def through() -> Term:
+            result = t.resize(self._apply(run, translation, address), width)
+            return self._second_stage(run, translation, result) if run.path is not t.FALSE else result
+
+        return run.branch(applies(run, translation), through, lambda: self._stages(run, rest, address, width))
+
+    def _apply(self, run: Run, translation: m.Translation, address: Term) -> Term:
+        if translation.canonical is not None and translation.va_width < address.width:
+            cut = t.extract(address, translation.va_width - 1, 0)
+            run_path = run.path
+            good = t.eq(t.sext(cut, address.width), address)
+            run.path = t.and_(run_path, t.not_(good))
+            run.fault(translation.canonical)
+            run.path = t.and_(run_path, good)
+            if run.path is t.FALSE:
+                return address
+        outer, run.walk_translation = run.walk_translation, translation
+        with run.bound(va=t.resize(address, translation.va_width)):
+            result = run.body(translation.body, {})
+        run.walk_translation = outer
+        return result if result is not None else address
+
+    def _second_stage(self, run: Run, first: m.Translation | None, address: Term) -> Term:
+        """The stage declared over `first`, if there is one and it is on."""
+        over = [
+            tr
+            for tr in run.machine.translations.values()
+            if tr.over is not None and (first is None or tr.over == first.name)
+        ]
+        if not over or run.path is t.FALSE:
+            return address
+        second = over[0]
+        return run.branch(
+            applies(run, second), lambda: t.resize(self._apply(run, second, address), address.width), lambda: address
+        )
+
+    def _protect(self, run: Run, pa: Term, count: int) -> None:
+        for protection in run.machine.protections.values():
+            if run.path is t.FALSE:
+                return
+            with run.bound(pa=pa, size=t.const(count, 32)):
+                on = t.TRUE if protection.when is None else run.value(protection.when)
+                run.branch(on, lambda body=protection.body: run.body(body, {}) or t.FALSE, lambda: t.FALSE)  # type: ignore[misc]
+
+
+class View:
+    """Accesses go through one opaque map: whether an address faults and where it lies are free functions of it."""
+
+    def load(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> Term:
+        array = main_array(run)
+        at = self._place(run, address, kind, width)
+        if run.path is t.FALSE:
+            return t.const(0, width)
+        return read_cells(run, consecutive(at, width // array.width), width)
+
+    def store(self, run: Run, address: Term, value: Term, kind: str, acting: Term | None) -> None:
+        array = main_array(run)
+        at = self._place(run, address, kind, value.width)
+        if run.path is not t.FALSE:
+            write_cells(run, consecutive(at, value.width // array.width), value)
+
+    def physical(self, run: Run, address: Term, width: int) -> Term:
+        return self.load(run, address, width, "load", None)
+
+    def physical_store(self, run: Run, address: Term, value: Term) -> None:
+        self.store(run, address, value, "store", None)
+
+    def _place(self, run: Run, address: Term, kind: str, width: int) -> Term:
+        fault = t.apply(f"view.{kind}{width}.faults", t.BOOL, (address,))
+        path = run.path
+        condition = t.and_(run.prefix, path, fault)
+        if condition is not t.FALSE:
+            payload = tuple(t.const(0, size) for _, size in run.machine.causes.payload)
+            run.traps.append(TrapCase(condition, MEMORY_FAULT, payload, True))
+        run.path = t.and_(path, t.not_(fault))
+        return t.apply("view.place", main_array(run).index_width, (address,))
+
+
+# -- shared pieces ---------------------------------------------------------------------------------------------------
+
+
+def main_array(run: Run) -> m.Array:
+    name = run.machine.main_memory
+    assert name is not None, "the resolver rejects loads and stores in a machine without memory"
+    return run.machine.arrays[name]
+
+
+def access_term(kind: str) -> Term:
+    return t.const(m.ACCESS.members.index(kind), 2)
+
+
+def acting_mode(run: Run, kind: str) -> Term:
+    """The mode whose rights an access has: the declared `acting`, else the current mode."""
+    with run.bound(access=access_term(kind)):
+        if run.machine.acting is not None:
+            return run.value(run.machine.acting)
+    if run.machine.mode is None:
+        return t.const(0, max(1, run.machine.modes.width))
+    return run.state.scalars[run.machine.mode]
+
+
+def applies(run: Run, translation: m.Translation) -> Term:
+    acting = run.special["acting"]
+    modes = translation.modes
+    in_mode = t.or_(*(t.eq(acting, t.const(code, acting.width)) for code in modes)) if modes else t.TRUE
+    if translation.when is None or in_mode is t.FALSE:
+        return in_mode
+    return t.and_(in_mode, run.value(translation.when))
+
+
+def consecutive(address: Term, count: int) -> list[Term]:
+    return [t.add(address, t.const(cell, address.width)) for cell in range(count)]
+
+
+def read_cells(run: Run, places: list[Term], width: int) -> Term:
+    """Cells joined in the memory's byte order."""
+    name = main_array(run).name
+    cells = [run.read_element(name, place) for place in places]
+    return t.concat_all(*(cells if main_array(run).big_endian else reversed(cells)))
+
+
+def write_cells(run: Run, places: list[Term], value: Term) -> None:
+    array = main_array(run)
+    count = len(places)
+    for number, place in enumerate(places):
+        cell = count - 1 - number if array.big_endian else number
+        run.write_element(array.name, place, t.extract(value, (cell + 1) * array.width - 1, cell * array.width))

@@ -1,0 +1,148 @@
+"""Encodings that can both match one word: errors, unless one lies inside the other and says so with `over`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from popek_grammar import machine as m
+from popek_grammar.diagnostics import Diagnostics, Note
+
+FEW = 16
+"""Patterns that are compared pair by pair; more are split first, by the value of one bit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A pattern aligned with the longest one: the first parcel fetched at the same end."""
+
+    instruction: m.Instruction
+    encoding: m.Encoding
+    mask: int
+    value: int
+    shift: int
+
+
+def check_overlaps(machine: m.Machine, found: Diagnostics) -> None:
+    """Reports each pair of instructions once, with a word that both match."""
+    rows = _rows(machine)
+    over = _over(machine)
+    reported: set[tuple[str, str]] = set()
+    overlapping: set[tuple[str, str]] = set()
+    for a, b in sorted(_pairs(rows, list(range(len(rows))), _span(rows))):
+        first, second = rows[a], rows[b]
+        overlapping |= {(first.instruction.name, second.instruction.name), (second.instruction.name, first.instruction.name)}
+        clauses = (first.instruction.clause, second.instruction.clause)
+        if not _explained(first, second, over) and clauses not in reported:
+            reported.add(clauses)
+            _report(first, second, found)
+    _idle(machine, overlapping, found)
+
+
+def _rows(machine: m.Machine) -> list[Row]:
+    longest = max((e.width for i in machine.instructions.values() for e in i.encodings), default=0)
+    rows = []
+    for instruction in machine.instructions.values():
+        for encoding in instruction.encodings:
+            shift = 0 if machine.order == "little" else longest - encoding.width
+            rows.append(Row(instruction, encoding, encoding.mask << shift, encoding.value << shift, shift))
+    return rows
+
+
+def _span(rows: Sequence[Row]) -> int:
+    return max((row.mask.bit_length() for row in rows), default=0)
+
+
+def _pairs(rows: Sequence[Row], chosen: list[int], width: int, tried: int = 0) -> set[tuple[int, int]]:
+    """Index pairs of patterns that agree on every bit which both fix."""
+    bit = _best_bit(rows, chosen, width, tried) if len(chosen) > FEW else None
+    if bit is None:
+        return {
+            (a, b)
+            for at, a in enumerate(chosen)
+            for b in chosen[at + 1 :]
+            if not (rows[a].value ^ rows[b].value) & rows[a].mask & rows[b].mask
+        }
+    zero = [i for i in chosen if not rows[i].mask & bit or not rows[i].value & bit]
+    one = [i for i in chosen if not rows[i].mask & bit or rows[i].value & bit]
+    return _pairs(rows, zero, width, tried | bit) | _pairs(rows, one, width, tried | bit)
+
+
+def _best_bit(rows: Sequence[Row], chosen: list[int], width: int, tried: int) -> int | None:
+    """The bit that leaves the fewest patterns on its larger side."""
+    best, least = None, len(chosen)
+    for number in range(width):
+        bit = 1 << number
+        if tried & bit:
+            continue
+        ones = sum(1 for i in chosen if rows[i].value & bit)
+        zeros = sum(1 for i in chosen if rows[i].mask & bit) - ones
+        larger = len(chosen) - min(ones, zeros)
+        if larger < least:
+            best, least = bit, larger
+    return best
+
+
+# -- what explains an overlap ----------------------------------------------------------------------------------------
+
+
+def _over(machine: m.Machine) -> dict[str, set[str]]:
+    """The instructions and clauses that each instruction may lie inside, following `over` through others."""
+    direct = {i.name: set(i.over) for i in machine.instructions.values()}
+    by_clause: dict[str, set[str]] = {}
+    for instruction in machine.instructions.values():
+        by_clause.setdefault(instruction.clause, set()).update(instruction.over)
+    result: dict[str, set[str]] = {}
+    for name, names in direct.items():
+        seen, waiting = set[str](), list(names)
+        while waiting:
+            other = waiting.pop()
+            if other not in seen:
+                seen.add(other)
+                waiting += direct.get(other, set()) | by_clause.get(other, set())
+        result[name] = seen
+    return result
+
+
+def _explained(a: Row, b: Row, over: dict[str, set[str]]) -> bool:
+    """One pattern strictly inside the other, declared; alternatives of one instruction need no declaration."""
+    for inner, outer in ((a, b), (b, a)):
+        if _inside(inner, outer) and (
+            inner.instruction.name == outer.instruction.name
+            or {outer.instruction.name, outer.instruction.clause} & over[inner.instruction.name]
+        ):
+            return True
+    return False
+
+
+def _inside(inner: Row, outer: Row) -> bool:
+    smaller = inner.mask & outer.mask == outer.mask and (inner.mask != outer.mask)
+    return smaller and inner.encoding.width >= outer.encoding.width
+
+
+def _report(a: Row, b: Row, found: Diagnostics) -> None:
+    word = (a.value | b.value) >> min(a.shift, b.shift)
+    longer = max(a.encoding.width, b.encoding.width)
+    inner, outer = (a, b) if _inside(a, b) else (b, a)
+    nested = _inside(inner, outer)
+    names = f"`{inner.instruction.name}` and `{outer.instruction.name}`"
+    found.error(
+        "E0433",
+        f"encodings of {names} overlap: both match 0x{word:0{(longer + 3) // 4}x}",
+        inner.instruction.span,
+        notes=[Note("the other encoding", outer.instruction.span)],
+        help=f"over {outer.instruction.clause}" if nested else "neither lies inside the other: `when`, `needs` or other bits",
+    )
+
+
+def _idle(machine: m.Machine, overlapping: set[tuple[str, str]], found: Diagnostics) -> None:
+    """W0434: an `over` that explains nothing."""
+    members: dict[str, set[str]] = {}
+    for instruction in machine.instructions.values():
+        members.setdefault(instruction.clause, set()).add(instruction.name)
+        members.setdefault(instruction.name, set()).add(instruction.name)
+    for clause, names in [(c, n) for c, n in members.items() if any(machine.instructions[i].clause == c for i in n)]:
+        for other in sorted({o for n in names for o in machine.instructions[n].over if o in members}):
+            if not any((a, b) in overlapping for a in names for b in members[other]):
+                span = machine.instructions[min(names)].span
+                found.warning("W0434", f"`{clause}` says `over {other}`, but the two do not overlap", span)
