@@ -84,6 +84,7 @@ def locations(machine: m.Machine) -> tuple[tuple[str, tuple[str, int, int]], ...
 def main_claim(machine: m.Machine, options: Options, theorems: Sequence[m.Theorem]) -> tuple[Claim, tuple[m.Expr, ...]]:
     """The claim that the table is about: the options over the machine's first theorem about Theorem 1."""
     wanted = [th for th in theorems if th.show in ("theorem1", "sensitive_implies_privileged")] or list(theorems)
+    wanted.sort(key=lambda th: th.reading != "amended")
     names = [name for name, _ in machine.modes.members]
     default = Claim(options.guest or names[-1], options.host or names[0], options.memory or "view", options.reading or "amended")
     if not wanted:

@@ -207,10 +207,7 @@ class Subject:
     def trap_sensitive(self, modes: tuple[int, ...]) -> Iterator[Ask]:
         """The deprivileged run completes where the bare one traps."""
         for mode in modes:
-            if self.relocated:
-                bare, host = self.pair(mode, self.host, moved=True)
-            else:
-                bare, host = self.copy(mode), self.host_copy
+            bare, host = self.related(mode)
             labels = (self.label(mode), self.label(self.host))
             yield Ask("trap_sensitive", labels, (bare, host), (host.ok, t.not_(bare.ok)))
 

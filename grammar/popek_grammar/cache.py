@@ -1,4 +1,7 @@
-"""Results kept between runs, as pickles in the user's cache directory. Losing, spoiling or forbidding it only costs time."""
+"""Results kept between runs, as pickles in the user's cache directory.
+
+A lost, spoilt or forbidden cache only costs time.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ T = TypeVar("T")
 
 
 def cache_dir() -> Path | None:
-    """`$POPEK_CACHE_DIR`, else `$XDG_CACHE_HOME/popek`, else `~/.cache/popek`. An empty `POPEK_CACHE_DIR` means none."""
+    """`$POPEK_CACHE_DIR`, else `$XDG_CACHE_HOME/popek`, else `~/.cache/popek`; none if the first is empty."""
     chosen = os.environ.get("POPEK_CACHE_DIR")
     if chosen is not None:
         return Path(chosen) if chosen else None

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from .machine import Span
+from popek_grammar.machine import Span
 
 Severity: TypeAlias = Literal["error", "warning"]
 
@@ -147,9 +147,7 @@ def render_all(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], co
     return "\n\n".join(render(diagnostic, sources, colour) for diagnostic in diagnostics)
 
 
-def _excerpt(
-    span: Span, label: str, sources: Mapping[str, str], margin: int, paint: _Paint, style: str
-) -> list[str]:
+def _excerpt(span: Span, label: str, sources: Mapping[str, str], margin: int, paint: _Paint, style: str) -> list[str]:
     place = f"{' ' * (margin + 1)}{paint(BLUE, '-->')} {_place(span)}"
     if span.file not in sources:
         return [place] if not label else [place, f"{' ' * (margin + 2)}{paint(BLUE, '=')} {visible(label)}"]
@@ -182,7 +180,9 @@ def visible(text: str, keep: str = "") -> str:
     """The text with tabs as blanks and whatever could steer a terminal made harmless."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in keep else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(
+        c if c.isprintable() or c in keep else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
 
 
 def _place(span: Span) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from .columns import Row, print_rows, table_of
-from .layout import GOES_ON_AFTER
-from .parser import parse_text
-from .spacing import CLOSING, OPENING, Piece, raw_lines, spaced
+from popek_grammar.columns import Row, print_rows, table_of
+from popek_grammar.layout import GOES_ON_AFTER
+from popek_grammar.parser import parse_text
+from popek_grammar.spacing import CLOSING, OPENING, Piece, raw_lines, spaced
 
 INDENT = 2
-CONTINUES = frozenset("and or then else @ | & ^ + * / % /s %s = == != < <= > >= <s <=s >s >=s << >> >>s -> => ,".split())
+CONTINUES = frozenset(
+    "and or then else @ | & ^ + * / % /s %s = == != < <= > >= <s <=s >s >=s << >> >>s -> => ,".split()
+)
 
 
 def format_text(text: str, name: str = "<text>") -> str:
@@ -57,7 +59,7 @@ def _rows(lines: Sequence[list[str]]) -> Iterator[Row]:
         tokens = _without_idle_semicolons(line[:-1] if comment else line)
         indent, goes_on = _indent(tokens, place)
         pieces = tuple(spaced(tokens, [bracket.text for bracket in place.brackets]))
-        yield Row(indent, pieces, "" if goes_on else _table(pieces, place), comment)
+        yield Row(indent, pieces, "" if goes_on else _table(pieces, place), comment, goes_on)
         if tokens:
             place.clause_indent = place.clause_indent if goes_on else indent
             place.advance(tokens, indent)

@@ -13,12 +13,11 @@ from typing import TypeAlias
 import lark
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedInput
-
-from .cache import remembered
-from .diagnostics import Diagnostic, Source, SpecError
-from .layout import MAX_NESTING, Docs, Layout, NestedTooDeeply, find_docs
-from .machine import Span
-from .syntax_errors import explain
+from popek_grammar.cache import remembered
+from popek_grammar.diagnostics import Diagnostic, Source, SpecError
+from popek_grammar.layout import MAX_NESTING, Docs, Layout, NestedTooDeeply, find_docs
+from popek_grammar.machine import Span
+from popek_grammar.syntax_errors import explain
 
 Node: TypeAlias = Tree[Token]
 
@@ -88,7 +87,9 @@ def _check_depth(tree: Node, source: Source) -> None:
         level = [child for node in level for child in node.children if isinstance(child, Tree)]
         if not level:
             return
-    raise _too_deep(span_of(level[0], source.name), f"more than {MAX_DEPTH} constructs stand in one another here")
+    place = span_of(level[0], source.name)
+    first = Span(place.file, place.line, place.column, place.line, place.column + 1)
+    raise _too_deep(first, f"more than {MAX_DEPTH} constructs stand in one another here")
 
 
 def _too_deep(span: Span, label: str) -> SpecError:
@@ -102,7 +103,7 @@ def _too_deep(span: Span, label: str) -> SpecError:
 @cache
 def grammar_text() -> str:
     """The grammar, `isa.lark`."""
-    return files(__package__).joinpath("isa.lark").read_text(encoding="utf-8")
+    return files("popek_grammar").joinpath("isa.lark").read_text(encoding="utf-8")
 
 
 @cache

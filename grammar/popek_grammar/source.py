@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from lark import Token, Tree
-
-from .diagnostics import Diagnostic, Note, Source, SpecError
-from .machine import Span
-from .parser import MAX_BYTES, Node, ParsedFile, check_size, parse_text
+from popek_grammar.diagnostics import Diagnostic, Note, Source, SpecError
+from popek_grammar.machine import Span
+from popek_grammar.parser import MAX_BYTES, Node, ParsedFile, check_size, parse_text
 
 __all__ = ["Declaration", "Source", "SourceSet", "load_file", "load_texts", "read_source"]
 

@@ -13,9 +13,7 @@ RAW = re.compile(
 )
 OPENING = frozenset(("(", "[", "{", ".{"))
 CLOSING = frozenset((")", "]", "}"))
-OPERATORS = frozenset(
-    "= -> => @ | ^ & + - * / % /s %s ~ == != < <= > >= <s <=s >s >=s << >> >>s +: < >".split()
-)
+OPERATORS = frozenset("= -> => @ | ^ & + - * / % /s %s ~ == != < <= > >= <s <=s >s >=s << >> >>s +: < >".split())
 TAKES_EXPRESSION = frozenset(
     """if then else match with and or not in guard when yield next return assume where reset at size pending enable
     leave save record enter clobber let for causes choose over needs"""

@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
-from lark import Lark, Token
+from lark import Lark
 from lark.exceptions import UnexpectedInput, UnexpectedToken
 from lark.lexer import PatternStr
-
-from .diagnostics import Diagnostic, Note, Source, suggest
-from .layout import CLOSING, OPENING
-from .machine import Span
+from popek_grammar.diagnostics import Diagnostic, Note, Source, suggest
+from popek_grammar.layout import CLOSING, OPENING
+from popek_grammar.machine import Span
 
 # What stands for many terminals at once, most telling first: all of the first set must be acceptable for the words to
 # be used, and then the words replace both sets.
@@ -30,8 +29,8 @@ GROUPS: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = (
         "MINUS DIVIDE SHIFT BAR XOR AMP DOT LPAR LSQB CONCAT".split())),
 )  # fmt: skip
 WORDS = {
-    "NAME": "a name", "INT": "a number", "HEX": "a number", "BIN": "a number", "BITS": "bits", "STRING": "a text in quotes",
-    "_SEP": "a new line", "$END": "the end of the file", "COMPARE": "a comparison", "SHIFT": "a shift", "DIVIDE": "`/`",
+    "NAME": "a name", "INT": "a number", "HEX": "a number", "BIN": "a number", "BITS": "bits",
+    "STRING": "a text in quotes", "_SEP": "a new line", "$END": "the end of the file", "COMPARE": "a comparison", "SHIFT": "a shift", "DIVIDE": "`/`",
 }  # fmt: skip
 SHOWN = 6
 """More alternatives than this tell nothing."""
@@ -166,7 +165,7 @@ def _slip(found: Found, source: Source) -> str:
     if found.text == "=" and "COMPARE" in found.accepts:
         return "`==` compares; `=` binds and assigns"
     if found.text == '"':
-        return "a text ends with `\"` on the same line"
+        return 'a text ends with `"` on the same line'
     if found.ended or found.text == "\n":
         return _unfinished(found)
     if re.match(r"0b|0x|\d", found.text):

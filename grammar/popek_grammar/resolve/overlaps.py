@@ -1,4 +1,7 @@
-"""Encodings that can both match one word: errors, unless one lies inside the other and says so with `over`."""
+"""Encodings of different lengths where the shorter one also matches the start of the longer, and `over`s in vain.
+
+Two encodings of one length are compared where encodings are read. This looks at all of them at once.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,8 @@ class Row:
     shift: int
 
 
-def check_overlaps(machine: m.Machine, found: Diagnostics) -> None:
-    """Reports each pair of instructions once, with a word that both match."""
+def check_lengths(machine: m.Machine, found: Diagnostics) -> None:
+    """Reports each pair of clauses once, with a word that both match."""
     rows = _rows(machine)
     over = _over(machine)
     reported: set[tuple[str, str]] = set()
@@ -33,7 +36,7 @@ def check_overlaps(machine: m.Machine, found: Diagnostics) -> None:
         first, second = rows[a], rows[b]
         overlapping |= {(first.instruction.name, second.instruction.name), (second.instruction.name, first.instruction.name)}
         clauses = (first.instruction.clause, second.instruction.clause)
-        if not _explained(first, second, over) and clauses not in reported:
+        if first.encoding.width != second.encoding.width and not _explained(first, second, over) and clauses not in reported:
             reported.add(clauses)
             _report(first, second, found)
     _idle(machine, overlapping, found)
