@@ -10,12 +10,12 @@ import os
 import pickle
 import sqlite3
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from pathlib import Path
 
 from popek_grammar import machine as m
 
 from popek_checker.decide import Item, make_subject
+from popek_checker.keys import code_digest
 from popek_checker.verdict import Claim, Row
 
 
@@ -34,7 +34,8 @@ class Cache:
         for key in keys:
             hit = self._database.execute("SELECT row FROM rows WHERE key = ?", (key,)).fetchone()
             if hit is not None:
-                found[key] = pickle.loads(hit[0])
+                row = _unpickled(hit[0])
+                found |= {key: row} if row is not None else {}
         return found
 
     def put_many(self, rows: Mapping[str, Row]) -> None:
@@ -48,6 +49,15 @@ class Cache:
                 )
         except sqlite3.Error:
             self._database = None
+
+
+def _unpickled(data: bytes) -> Row | None:
+    """A stored row; a spoilt one is as good as none."""
+    try:
+        row = pickle.loads(data)
+    except Exception:  # a spoilt pickle may raise anything
+        return None
+    return row if isinstance(row, Row) else None
 
 
 def _open(path: Path) -> sqlite3.Connection | None:
@@ -82,17 +92,4 @@ def row_key(machine: m.Machine, item: Item, claim: Claim, invariant: tuple[m.Exp
     digest = hashlib.blake2b(code_digest().encode(), digest_size=20)
     for part in (item, claim, machine.modes, subject.fingerprint()):
         digest.update(repr(part).encode())
-    return digest.hexdigest()
-
-
-@lru_cache(maxsize=1)
-def code_digest() -> str:
-    """A digest of the packages' own source: another version decides anew."""
-    import popek_checker
-    import popek_grammar
-
-    digest = hashlib.blake2b(digest_size=20)
-    for package in (popek_checker, popek_grammar):
-        for file in sorted(Path(next(iter(package.__path__))).rglob("*.py")):
-            digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -54,6 +54,7 @@ def check(
     executor: Executor | None = None,
     cache: Cache | None = None,
     progress: Progress = lambda done, total, name: None,
+    cross_check: bool = False,
 ) -> Report:
     """The report of a machine: rows under the main claim, and every theorem under its own."""
     start = time.perf_counter()

@@ -154,11 +154,9 @@ class Subject:
         raise ValueError(question)
 
     def runs(self) -> Iterator[Ask]:
-        """Not privileged: the deprivileged run does not trap somewhere where the bare one runs."""
+        """Not privileged: the deprivileged run completes in some state that H allows."""
         host = self.host_copy
-        for mode in self.bare:
-            bare = self.copy(mode)
-            yield Ask("runs", (self.label(mode), self.label(self.host)), (bare, host), (bare.ok, host.ok))
+        yield Ask("runs", (self.label(self.host),), (host,), (host.ok,))
 
     def executable(self) -> Iterator[Ask]:
         """Not vacuous: somewhere the bare run completes and the deprivileged one traps, not by memory."""

@@ -12,11 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+from popek_grammar.asmexpr import OUT_OF_RANGE, UNKNOWN_NAME, Misfit, Scope, evaluate
 from popek_grammar.asmtemplate import Template, instruction_template, mnemonic, parse_template
-from popek_grammar.asmvalue import OUT_OF_RANGE, UNKNOWN_NAME, Misfit, Operands, Place, Scope, evaluate
-from popek_grammar.decode import Decoder, cell_width, encode, operand_parts
+from popek_grammar.asmvalue import Operands, Place
+from popek_grammar.decode import Decoder
 from popek_grammar.diagnostics import Diagnostic, Note, SpecError, suggest
 from popek_grammar.machine import Encoding, Instruction, Machine, Span
+from popek_grammar.words import cell_width, encode, operand_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class _Near:
 _ALIAS_DEPTH = 8
 """Aliases may expand to aliases, so far."""
 
+_LONGEST_LINE = 500
+
 
 class Assembler:
     """The templates of one machine, indexed by mnemonic."""
@@ -103,6 +107,8 @@ class Assembler:
 
     def best(self, line: Line, scope: Scope, at_least: int = 0) -> Fit:
         """The fit that the line means, among those of `at_least` so many bits. SpecError when there is none."""
+        if len(line.text) > _LONGEST_LINE:
+            raise error("E0702", f"the line is longer than {_LONGEST_LINE} characters", line, 0, 1, "here")
         near: list[_Near] = []
         fit = self._pick(line.text, scope, near, at_least)
         if fit is None:
@@ -228,13 +234,16 @@ def _first_word(text: str) -> str:
     return words[0].lower() if words else ""
 
 
-_HINT = re.compile(r"(.*?)\s*\{\s*(\d*)\s*,?\s*((?:\w+\s*=\s*\w+\s*,?\s*)*)\}\s*")
+_HINT = re.compile(r"([^{]*?)\s*\{([^{}]+)\}\s*")
+_HINT_ITEM = re.compile(r"\s*(?:(\d{1,4})|([A-Za-z_]\w*)\s*=\s*(0x[\da-fA-F]{1,64}|\d{1,20}))\s*", re.ASCII)
 
 
 def split_hint(text: str) -> tuple[str, Hint]:
     """A line without its hint, and the hint."""
     match = _HINT.fullmatch(text)
-    if match is None:
+    items = [_HINT_ITEM.fullmatch(item) for item in match[2].split(",")] if match is not None else []
+    if match is None or None in items:
         return text, Hint()
-    hidden = [(name, evaluate(value, Scope())) for name, value in re.findall(r"(\w+)\s*=\s*(\w+)", match[3])]
-    return match[1], Hint(int(match[2] or 0), tuple(hidden))
+    choices = [int(item[1]) for item in items if item is not None and item[1]]
+    hidden = [(item[2], evaluate(item[3], Scope())) for item in items if item is not None and item[2]]
+    return match[1], Hint(max(choices, default=0), tuple(hidden))

@@ -1,4 +1,4 @@
-"""Assembly templates: `"addi {rd}, {rs1}, {imm:s}"` parsed once, read in both directions.
+"""Assembly templates: `"name {target}, {source}, {offset:s}"` parsed once, read in both directions.
 
 A template is text with slots. Printing fills the slots; reading matches a line against it, with blanks free where they
 separate nothing, and gives the text that stands in each slot. What a slot's text means is `asmvalue.py`.
@@ -19,6 +19,9 @@ class Slot:
 
     name: str
     kind: str
+
+    def __str__(self) -> str:
+        return f"{{{self.name}:{self.kind}}}" if self.kind else f"{{{self.name}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ def parse_template(text: str, operands: set[str] | None = None, spelled: Mapping
         else:
             _append(parts, (spelled or {}).get(name, ""))
     slots = tuple(part for part in parts if isinstance(part, Slot))
-    return Template(text, tuple(parts), slots, _head(parts), re.compile(_pattern(parts), re.IGNORECASE))
+    written = "".join(part if isinstance(part, str) else str(part) for part in parts)
+    return Template(written, tuple(parts), slots, _head(parts), re.compile(_pattern(parts), re.IGNORECASE))
 
 
 _SLOT = re.compile(r"([^{]+)|\{(\w+)(?::(\w+))?\}")

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from popek_grammar.asmexpr import UNKNOWN_NAME, Misfit, Scope, evaluate
 from popek_grammar.asmline import Assembler, Line, assembler_of, error
-from popek_grammar.asmvalue import UNKNOWN_NAME, Misfit, Scope, evaluate
-from popek_grammar.decode import cell_width, split_cells, to_cells
 from popek_grammar.diagnostics import SpecError, suggest
 from popek_grammar.machine import Machine
+from popek_grammar.words import cell_width, split_cells, to_cells
 
 
 def assemble_line(machine: Machine, text: str, pc: int = 0, labels: Mapping[str, int] | None = None) -> tuple[int, int]:
@@ -196,7 +196,7 @@ class _Layout:
 
     def align(self, name: str, arguments: list[str], line: Line) -> None:
         """`.align N`: on to the next multiple of 2 to the N, over zero cells."""
-        step = 1 << self._number(name, arguments, limit=64)
+        step = 1 << self._number(name, arguments, limit=24)
         self._put([0] * (-self.pc % step), line, f"{name} {arguments[0]}")
 
     def equ(self, name: str, arguments: list[str], line: Line) -> None:
@@ -205,7 +205,7 @@ class _Layout:
             raise Misfit(f"`{name}` needs a name and a value", f"{name} NAME, VALUE")
         self.found[arguments[0]] = evaluate(arguments[1], self._scope())
 
-    def _number(self, name: str, arguments: list[str], limit: int = 1 << 32) -> int:
+    def _number(self, name: str, arguments: list[str], limit: int = 1 << 24) -> int:
         if len(arguments) != 1:
             raise Misfit(f"`{name}` needs one number")
         value = evaluate(arguments[0], self._scope())
@@ -219,7 +219,8 @@ DATA_WIDTHS = {".byte": 8, ".half": 16, ".word": 32, ".dword": 64}
 
 _Handler: TypeAlias = Callable[[_Layout, str, list[str], Line], None]
 
-_DIRECTIVES: dict[str, _Handler] = dict.fromkeys(DATA_WIDTHS, _Layout.data) | {
+_DIRECTIVES: dict[str, _Handler] = {
+    **dict.fromkeys(DATA_WIDTHS, _Layout.data),
     ".org": _Layout.org,
     ".space": _Layout.space,
     ".align": _Layout.align,

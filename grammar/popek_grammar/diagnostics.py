@@ -69,9 +69,7 @@ class Diagnostics:
 
     found: list[Diagnostic] = field(default_factory=list)
 
-    def error(
-        self, code: str, message: str, span: Span, label: str = "", *, notes: Iterable[Note] = (), help: str = ""
-    ) -> None:
+    def error(self, code: str, message: str, span: Span, label: str = "", *, notes: Iterable[Note] = (), help: str = "") -> None:
         """Note an error."""
         self.found.append(Diagnostic(code, "error", message, span, label, tuple(notes), help))
 
@@ -180,9 +178,7 @@ def visible(text: str, keep: str = "") -> str:
     """The text with tabs as blanks and whatever could steer a terminal made harmless."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(
-        c if c.isprintable() or c in keep else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
+    return "".join(c if c.isprintable() or c in keep else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _place(span: Span) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from popek_grammar.asmexpr import Scope
 from popek_grammar.asmline import Assembler, Candidate, Hint, assembler_of
-from popek_grammar.asmvalue import Scope
 from popek_grammar.assemble import DATA_WIDTHS
-from popek_grammar.decode import Decoded, cell_width, join_cells, parcel_reader, to_cells
+from popek_grammar.decode import Decoded
 from popek_grammar.machine import Machine
+from popek_grammar.words import cell_width, join_cells, parcel_reader, to_cells
 
 
 def disassemble_word(machine: Machine, word: int, width: int, pc: int = 0) -> str | None:

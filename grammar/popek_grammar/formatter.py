@@ -1,5 +1,6 @@
 """The formatter: indentation, blanks and columns. Where lines break is the author's choice, and comments stay."""
 
+# ruff: noqa: SIM905 - lists of words are easier to read and to search as text
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -11,9 +12,7 @@ from popek_grammar.parser import parse_text
 from popek_grammar.spacing import CLOSING, OPENING, Piece, raw_lines, spaced
 
 INDENT = 2
-CONTINUES = frozenset(
-    "and or then else @ | & ^ + * / % /s %s = == != < <= > >= <s <=s >s >=s << >> >>s -> => ,".split()
-)
+CONTINUES = frozenset("and or then else @ | & ^ + * / % /s %s = == != < <= > >= <s <=s >s >=s << >> >>s -> => ,".split())
 
 
 def format_text(text: str, name: str = "<text>") -> str:

@@ -5,6 +5,7 @@ binary operator or a closing bracket is already ignored by the grammar (`_GOES_O
 drops those inside `( )` and `[ ]`, after `{`, and after a token that cannot end a clause.
 """
 
+# ruff: noqa: SIM905 - lists of words are easier to read and to search as text
 from __future__ import annotations
 
 import re

@@ -15,6 +15,11 @@ from popek_grammar.machine import Machine
 from popek_grammar.source import SourceSet, load_file
 
 
+def machine_key(path: str, config: str | None = None, parameters: Mapping[str, int] | None = None) -> str:
+    """A digest of all that the machine in a file depends on: its text, what it includes, the choices, this code."""
+    return _key(load_file(path), config, parameters or {})
+
+
 def load_machine(path: str, config: str | None = None, parameters: Mapping[str, int] | None = None) -> Machine:
     """The machine in the file `path`. Raises SpecError with every error that its text has."""
     sources = load_file(path)

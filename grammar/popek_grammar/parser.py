@@ -13,6 +13,7 @@ from typing import TypeAlias
 import lark
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedInput
+
 from popek_grammar.cache import remembered
 from popek_grammar.diagnostics import Diagnostic, Source, SpecError
 from popek_grammar.layout import MAX_NESTING, Docs, Layout, NestedTooDeeply, find_docs
@@ -70,7 +71,8 @@ def span_of(node: Node | Token, file: str) -> Span:
     place = node if isinstance(node, Token) else node.meta
     if getattr(place, "line", None) is None:
         return Span(file, 1, 1, 1, 1)
-    assert place.line and place.column
+    assert place.line
+    assert place.column
     return Span(file, place.line, place.column, place.end_line or place.line, place.end_column or place.column)
 
 

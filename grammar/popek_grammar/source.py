@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from lark import Token, Tree
+
 from popek_grammar.diagnostics import Diagnostic, Note, Source, SpecError
 from popek_grammar.machine import Span
 from popek_grammar.parser import MAX_BYTES, Node, ParsedFile, check_size, parse_text

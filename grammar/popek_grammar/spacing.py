@@ -1,5 +1,6 @@
 """Words and the blanks between them: the raw tokens of a line, and a line printed with one blank where one belongs."""
 
+# ruff: noqa: SIM905 - lists of words are easier to read and to search as text
 from __future__ import annotations
 
 import re
@@ -12,6 +13,8 @@ RAW = re.compile(
     r"|==|!=|<=|>=|<<|>>|->|=>|\.\.|\.\{|\+:|[^\s]"
 )
 OPENING = frozenset(("(", "[", "{", ".{"))
+SET = "in {"
+"""The bracket of a set after `in`, which is printed without blanks inside, unlike a block."""
 CLOSING = frozenset((")", "]", "}"))
 OPERATORS = frozenset("= -> => @ | ^ & + - * / % /s %s ~ == != < <= > >= <s <=s >s >=s << >> >>s +: < >".split())
 TAKES_EXPRESSION = frozenset(
@@ -63,7 +66,7 @@ def spaced(tokens: Sequence[str], outer: Sequence[str]) -> Iterator[Piece]:
         yield Piece(token, not tight, local)
         unary = token in ("-", "~") and (not position or _wants_operand(before))
         if token in OPENING:
-            brackets.append(token)
+            brackets.append(SET if token == "{" and before == "in" else token)
             local += 1
         elif token in CLOSING and brackets:
             brackets.pop()
@@ -84,8 +87,10 @@ def _tight(before: str, token: str, inside: str, in_encoding: bool) -> bool:
         return True
     if token in (".", "..", ".{") or before in (".", ".."):
         return True
+    if before == "{" and inside == SET:
+        return True
     if token == "}":
-        return inside == ".{"
+        return inside in (".{", SET)
     if token == ":" or before == ":":
         return _tight_colon(token, inside, in_encoding)
     if in_encoding and inside == "[":

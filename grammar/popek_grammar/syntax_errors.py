@@ -1,5 +1,6 @@
 """What the parser's refusals mean to the author: what was expected, what was found, and the likeliest slip."""
 
+# ruff: noqa: SIM905 - lists of words are easier to read and to search as text
 from __future__ import annotations
 
 import re
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from lark import Lark
 from lark.exceptions import UnexpectedInput, UnexpectedToken
 from lark.lexer import PatternStr
+
 from popek_grammar.diagnostics import Diagnostic, Note, Source, suggest
 from popek_grammar.layout import CLOSING, OPENING
 from popek_grammar.machine import Span
@@ -30,7 +32,8 @@ GROUPS: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = (
 )  # fmt: skip
 WORDS = {
     "NAME": "a name", "INT": "a number", "HEX": "a number", "BIN": "a number", "BITS": "bits",
-    "STRING": "a text in quotes", "_SEP": "a new line", "$END": "the end of the file", "COMPARE": "a comparison", "SHIFT": "a shift", "DIVIDE": "`/`",
+    "STRING": "a text in quotes", "_SEP": "a new line", "$END": "the end of the file", "COMPARE": "a comparison",
+    "SHIFT": "a shift", "DIVIDE": "`/`",
 }  # fmt: skip
 SHOWN = 6
 """More alternatives than this tell nothing."""

@@ -32,8 +32,8 @@ def encoding(line: str, asm: str, choices: tuple[tuple[str, int], ...] = (), **f
         if re.fullmatch("[01]+", item):
             parts.append((len(item), int(item, 2), "", 0, 0))
         elif ":" in item and "[" not in item:
-            name, width = item.split(":")
-            parts.append((int(width), fixed.get(name), name, int(width) - 1, 0))
+            name, size = item.split(":")
+            parts.append((int(size), fixed.get(name), name, int(size) - 1, 0))
         else:
             name, ranges = item.rstrip("]").split("[")
             for hi, lo in (([*map(int, r.split(":"))] * 2)[:2] for r in ranges.split("|")):
@@ -41,12 +41,12 @@ def encoding(line: str, asm: str, choices: tuple[tuple[str, int], ...] = (), **f
     width = at = sum(part[0] for part in parts)
     mask = value = 0
     pieces = []
-    for size, bits, name, hi, lo in parts:
-        at -= size
+    for taken, bits, name, hi, lo in parts:
+        at -= taken
         if bits is None:
             pieces.append(m.Piece(name, hi, lo, at))
         else:
-            mask, value = mask | ((1 << size) - 1) << at, value | bits << at
+            mask, value = mask | ((1 << taken) - 1) << at, value | bits << at
     return m.Encoding(width, mask, value, tuple(pieces), choices, tuple(fixed.items()), asm)
 
 
@@ -65,7 +65,7 @@ def family(clause: str, members: dict[str, dict[str, int]], line: str, asm: str)
     enum = m.EnumType(next(iter(next(iter(members.values())))), tuple(members))
     made = []
     for ordinal, (name, fixed) in enumerate(members.items()):
-        one = instruction(name, encoding(line, asm.replace("{op}", name.replace("_", ".")), **fixed), clause=clause)
+        one = instruction(name, encoding(line, asm.replace("{op}", name.replace("_", ".")), (), **fixed), clause=clause)
         made.append(replace(one, constants=((enum.name, ordinal, enum),)))
     return made
 
@@ -83,8 +83,8 @@ def machine(
     ram = next((array.name for array in arrays if array.memory), None)
     space = m.CsrSpace("csr12", 12, (), ()) if csrs else None
     return m.Machine(
-        name="hand", config="default", title="", manual="", files=(), parameters={}, extensions={}, configs=("default",),
-        order=order, parcel=parcel, modes=MODES, pc="pc", mode=None, main_memory=ram,
+        name="hand", config="default", title="", manual="", files=(), parameters={}, extensions={},
+        configs=("default",), order=order, parcel=parcel, modes=MODES, pc="pc", mode=None, main_memory=ram,
         scalars={"pc": scalar("pc", pc_width)}, arrays={array.name: array for array in arrays}, registers={},
         csrs=csrs or {}, csr_space=space, causes=m.Causes((), (), 5), faults={}, acting=None, layouts={}, functions={},
         fragments={}, instructions={i.name: i for i in instructions},
@@ -118,7 +118,7 @@ def little() -> m.Machine:
         instruction("c_jr", encoding("1000 rs1:5 00000 10", "c.jr {rs1}"), over=("c_mv",)),
         instruction("c_lw", encoding("010 imm[5:3] rs1p:3 imm[2|6] rdp:3 00", "c.lw {rdp}, {imm}({rs1p})")),
     ]
-    kinds = {name: ("X", 0) for name in ("rd", "rs1", "rs2")} | {name: ("X", 8) for name in ("rdp", "rs1p")}
+    kinds = dict.fromkeys(("rd", "rs1", "rs2"), ("X", 0)) | dict.fromkeys(("rdp", "rs1p"), ("X", 8))
     aliases = {"mv {rd}, {rs1}": "addi {rd}, {rs1}, 0", "j {imm}": "jal zero, {imm}", "nop": "mv x0, x0"}
     return machine(
         instructions, arrays=(file("X", 32, 32, X_NAMES, 0), memory("ram", 32)), kinds=kinds | {"csr": ("csr12", 0)},
@@ -156,7 +156,7 @@ def stream() -> m.Machine:
         instruction("hlt", encoding("11110100", "hlt")),
     ]
     names = "eax ecx edx ebx esp ebp esi edi"
-    kinds = {name: ("R", 0) for name in ("reg", "rm", "base", "index")}
+    kinds = dict.fromkeys(("reg", "rm", "base", "index"), ("R", 0))
     return machine(instructions, "stream", 8, (file("R", 8, 32, names), memory("ram", 32)), kinds)
 
 
@@ -168,7 +168,7 @@ def big() -> m.Machine:
         instruction("mvc", encoding("11010010 n:8 b1:4 d1:12 b2:4 d2:12", "mvc {d1}({n}, {b1}), {d2}({b2})")),
         instruction("ssm", encoding("10000000 00000000 b2:4 d2:12", "ssm {d2}({b2})")),
     ]
-    kinds = {name: ("G", 0) for name in ("r1", "r2", "x2", "b1", "b2")}
+    kinds = dict.fromkeys(("r1", "r2", "x2", "b1", "b2"), ("G", 0))
     return machine(instructions, "big", 16, (file("G", 16, 32), memory("ram", 24, big=True)), kinds)
 
 

@@ -6,9 +6,10 @@ import random
 import time
 
 import pytest
+
 import small_machines as small
 from popek_grammar.decode import Decoded, Decoder, encode, from_cells, operand_parts, parcel_reader, to_cells
-from popek_grammar.machine import Encoding, Instruction
+from popek_grammar.machine import Encoding, Instruction, Machine
 
 
 def cells_of(text: str) -> list[int]:
@@ -110,7 +111,7 @@ def test_a_word_that_always_goes_on_is_no_instruction() -> None:
 def test_encode_is_the_inverse_of_decode(order: str) -> None:
     machine = small.ALL[order]()
     decoder, seen = Decoder(machine), 0
-    for instruction, encoding in small.every_encoding(machine):
+    for _, encoding in small.every_encoding(machine):
         for operands in small.corner_operands(encoding):
             word, width = encode(machine, encoding, operands)
             decoded = decoder.decode(word, width)
@@ -121,7 +122,7 @@ def test_encode_is_the_inverse_of_decode(order: str) -> None:
     assert seen > 50
 
 
-def encode_again(machine: small.m.Machine, decoded: Decoded | None, word: int, width: int) -> bool:
+def encode_again(machine: Machine, decoded: Decoded | None, word: int, width: int) -> bool:
     return decoded is None or encode(machine, decoded.encoding, decoded.operands) == (word, width)
 
 
@@ -162,7 +163,7 @@ def test_the_tree_agrees_with_trying_every_encoding(order: str) -> None:
     decoder, rng = Decoder(machine), random.Random(1)
     pairs = small.every_encoding(machine)
     for _ in range(3000):
-        instruction, encoding = rng.choice(pairs)
+        _, encoding = rng.choice(pairs)
         word = encoding.value | rng.getrandbits(encoding.width) & ~encoding.mask
         decoded = decoder.decode(word, encoding.width)
         if decoded is not None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
+
 import small_machines as small
 from popek_grammar.assemble import assemble, assemble_line
 from popek_grammar.decode import Decoder, encode
 from popek_grammar.disassemble import disassemble, disassemble_word
+from popek_grammar.load import load_machine
+
+SPEC = Path(__file__).parents[2] / "spec"
+LIBRARY = [path for path in sorted(SPEC.rglob("*.isa")) if "\nisa " in "\n" + path.read_text(encoding="utf-8")]
+"""The files of the library that are machines, not parts of one."""
 
 
 @pytest.mark.parametrize(
@@ -74,3 +81,13 @@ def test_a_listing() -> None:
 def test_data_follows_the_order_of_memory() -> None:
     assert disassemble(small.big(), [0xFF, 0x12]).rows[0].text == ".half 0xff12"
     assert disassemble(small.little(), [0xFF, 0x12]).rows[0].text == ".half 0x12ff"
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.stem)
+def test_every_encoding_of_the_library_comes_back(path: Path) -> None:
+    machine, rng = load_machine(str(path)), random.Random(5)
+    for _, encoding in small.every_encoding(machine):
+        for filler in (0, -1, *(rng.getrandbits(encoding.width) for _ in range(6))):
+            word = encoding.value | filler & ~encoding.mask & ((1 << encoding.width) - 1)
+            text = disassemble_word(machine, word, encoding.width, 0x1000)
+            assert text is None or assemble_line(machine, text, 0x1000) == (word, encoding.width), text

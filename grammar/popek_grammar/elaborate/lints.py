@@ -10,7 +10,7 @@ from popek_grammar.diagnostics import Diagnostic
 
 def lint(machine: m.Machine, used: Set[str]) -> list[Diagnostic]:
     """Warnings about a machine that resolves. `used` are the names that expressions read, and `write NAME`s."""
-    return [*_unread(machine, used), *_unraised(machine, used), *_unreset(machine), *_constant_guards(machine), *_modes(machine, used)]
+    return [*_unread(machine, used), *_unraised(machine, used), *_unreset(machine), *_modes(machine, used)]
 
 
 def _warning(code: str, message: str, span: m.Span, hint: str = "") -> Diagnostic:
@@ -38,13 +38,6 @@ def _unreset(machine: m.Machine) -> Iterator[Diagnostic]:
     if machine.mode is not None and machine.scalars[machine.mode].reset is None:
         scalar = machine.scalars[machine.mode]
         yield _warning("W0407", f"{scalar.name} has no reset value", scalar.span, "reset it to the most privileged mode")
-
-
-def _constant_guards(machine: m.Machine) -> Iterator[Diagnostic]:
-    for instruction in machine.instructions.values():
-        for guard in instruction.guards:
-            if isinstance(guard.condition, m.Literal) and guard.condition.value == 1:
-                yield _warning("W0405", f"this guard of {instruction.name} never fails", guard.span)
 
 
 def _modes(machine: m.Machine, used: Set[str]) -> Iterator[Diagnostic]:

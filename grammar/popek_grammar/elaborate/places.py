@@ -64,6 +64,7 @@ def _name(ctx: Context, node: Node, name: str) -> m.Expr:
         register = ctx.registers[name]
         if register.count > 1:
             ctx.fail("E0261", f"`{name}` is an array of registers", node, help=f"write {name}[i]")
+        ctx.names_used |= {field.state for field in register.fields if field.state is not None}
         return m.ReadRegister(name, None, m.Bits(register.width))
     if name in ctx.arrays:
         ctx.fail("E0261", f"`{name}` is an array", node, help=f"write {name}[i]")

@@ -284,7 +284,8 @@ def finish(ctx: Context, waiting: Pending) -> None:
     """The expressions of a register: computed fields, WARL defaults, guards, `read` and `write`."""
     ctx.file = waiting.file
     register = ctx.registers[waiting.name]
-    with ctx.scope(constants=waiting.index, fresh=True):
+    specials: dict[str, m.Type] = {"insn": m.Bits(ctx.pc_width()), "next_pc": m.Bits(ctx.pc_width())}
+    with ctx.scope(constants=waiting.index, fresh=True, specials=specials):
         ctx.constants = dict(waiting.index)
         by_name = {str(node.children[0]): node for _, node in waiting.fields}
         fields = tuple(_finished(ctx, made, by_name.get(made.name), waiting) for made in register.fields)

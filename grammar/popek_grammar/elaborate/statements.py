@@ -152,7 +152,16 @@ def guard(ctx: Context, node: Tree[Token]) -> m.Guard:
     """`guard E else trap C`."""
     test, cause_ = node.children
     assert isinstance(cause_, Tree)
-    return m.Guard(condition(ctx, test), cause(ctx, cause_), ctx.span(node))
+    made = m.Guard(condition(ctx, test), cause(ctx, cause_), ctx.span(node))
+    if made.condition == m.Literal(1, m.Bool()) and not _configurable(ctx, test):
+        ctx.report("W0405", "this guard never fails", node, severity="warning")
+    return made
+
+
+def _configurable(ctx: Context, node: Node) -> bool:
+    """Whether a condition speaks of parameters or extensions, so that another configuration may decide otherwise."""
+    names = {str(token) for token in node.scan_values(lambda t: isinstance(t, Token))} if isinstance(node, Tree) else set()
+    return bool(names & (ctx.parameters.keys() | ctx.extensions.keys()))
 
 
 def cause(ctx: Context, node: Tree[Token]) -> m.Cause:

@@ -121,6 +121,7 @@ def _save(ctx: Context, line: Tree[Token], source: Node, target: Node) -> m.Save
     restore: m.Place | None = None
     if _is_place(ctx, source):
         restore = place(ctx, source)
+        ctx.names_used |= set(written(where))  # read again by return_from
     width = ctx.width(made.type)
     narrow = isinstance(made.type, m.Mode)
     if width != where.width and not narrow:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from popek_grammar import machine as m
 from popek_grammar.diagnostics import Diagnostic, Diagnostics
 from popek_grammar.resolve.addresses import check_addresses
+from popek_grammar.resolve.contexts import check_contexts
 from popek_grammar.resolve.lints import lint
 from popek_grammar.resolve.overlaps import check_lengths
 from popek_grammar.resolve.recursion import check_recursion
+from popek_grammar.resolve.shapes import check_shapes
 from popek_grammar.resolve.stacks import check_stacks
 
 
@@ -15,9 +17,11 @@ def examine(machine: m.Machine) -> tuple[Diagnostic, ...]:
     """Every problem of the machine as a whole, in order of position; warnings only when there is no error."""
     found = Diagnostics()
     check_recursion(machine, found)
+    check_contexts(machine, found)
     check_stacks(machine, found)
     check_addresses(machine, found)
     check_lengths(machine, found)
+    check_shapes(machine, found)
     if not found.has_errors:
         lint(machine, found)
     return found.sorted()

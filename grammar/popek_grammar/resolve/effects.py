@@ -60,9 +60,9 @@ def nodes(root: object) -> Iterator[object]:
         node = waiting.pop()
         if isinstance(node, tuple | list):
             waiting.extend(node)
-        elif is_dataclass(node) and not isinstance(node, NO_CODE):
+        elif is_dataclass(node) and not isinstance(node, (type, *NO_CODE)):
             yield node
-            waiting.extend(getattr(node, name) for name in _parts(type(node)))
+            waiting.extend(getattr(node, name) for name in _parts(node.__class__))
 
 
 @cache

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from popek_grammar import machine as m
 from popek_grammar.diagnostics import Diagnostics
-from popek_grammar.resolve.effects import Effects, effects, followed, nodes, stored, written
+from popek_grammar.resolve.effects import Effects, effects, nodes, stored, written
 
 RESOURCES = (m.Role.CONTROL, m.Role.MODE, m.Role.MAP)
 
@@ -17,7 +17,7 @@ def lint(machine: m.Machine, found: Diagnostics) -> None:
     everything = _everything(machine, functions)
     _unread(machine, everything, found)
     _unwritten(machine, everything, found)
-    _unmapped(machine, functions, found)
+    _unmapped(machine, everything, found)
     _idle_guards(machine, found)
     _unused_operands(machine, found)
     _unraised(machine, everything, found)
@@ -60,14 +60,10 @@ def _fields(machine: m.Machine) -> Iterator[tuple[m.Register, m.Field, str]]:
 def _unread(machine: m.Machine, everything: Effects, found: Diagnostics) -> None:
     """W0401. A CSR of one field is storage that software reads; a field among others is there to control something."""
     for register, part, state in _fields(machine):
-        if part.role is m.Role.CONTROL and state != register.name and len(register.fields) > 1:
-            if state not in everything.reads:
-                found.warning(
-                    "W0401",
-                    f"{state} has role control, and nothing reads it",
-                    part.span,
-                    help="check it where it matters, or give it another role",
-                )
+        among_others = state != register.name and len(register.fields) > 1
+        if part.role is m.Role.CONTROL and among_others and state not in everything.reads:
+            message = f"{state} has role control, and nothing reads it"
+            found.warning("W0401", message, part.span, help="check it where it matters, or give it another role")
     for name, scalar in machine.scalars.items():
         if scalar.role is m.Role.CONTROL and _plain(machine, name) and name not in everything.reads:
             found.warning("W0401", f"{name} has role control, and nothing reads it", scalar.span)
@@ -82,9 +78,9 @@ def _unwritten(machine: m.Machine, everything: Effects, found: Diagnostics) -> N
             continue
         found.warning("W0402", f"nothing ever writes {state}", part.span, help="reset E, or ro = E")
     for name, scalar in machine.scalars.items():
-        if _plain(machine, name) and name != machine.pc and name not in everything.writes:
-            if not _given(machine, name, scalar.role):
-                found.warning("W0402", f"nothing ever writes {name}", scalar.span, help="role env, if it is an input")
+        known = name in everything.writes or _given(machine, name, scalar.role)
+        if _plain(machine, name) and name != machine.pc and not known:
+            found.warning("W0402", f"nothing ever writes {name}", scalar.span, help="role env, if it is an input")
 
 
 def _given(machine: m.Machine, state: str, role: m.Role) -> bool:
@@ -96,17 +92,15 @@ def _plain(machine: m.Machine, name: str) -> bool:
     return "." not in name and name not in machine.registers
 
 
-def _unmapped(machine: m.Machine, functions: Mapping[str, Effects], found: Diagnostics) -> None:
-    """W0403: relocation and protection state that no access depends on."""
-    access = effects(machine, machine.acting, list(machine.translations.values()), list(machine.protections.values()))
-    reads = followed(machine, access, functions).reads
+def _unmapped(machine: m.Machine, everything: Effects, found: Diagnostics) -> None:
+    """W0403: relocation and protection state that no access depends on. Instructions may map memory themselves."""
     for _, part, state in _fields(machine):
-        if part.role is m.Role.MAP and state not in reads:
-            message = f"{state} has role map, and no translation or protection reads it"
+        if part.role is m.Role.MAP and state not in everything.reads:
+            message = f"{state} has role map, and no access to memory reads it"
             found.warning("W0403", message, part.span, help="role control, if it does not map memory")
     for name, scalar in machine.scalars.items():
-        if scalar.role is m.Role.MAP and _plain(machine, name) and name not in reads:
-            found.warning("W0403", f"{name} has role map, and no translation or protection reads it", scalar.span)
+        if scalar.role is m.Role.MAP and _plain(machine, name) and name not in everything.reads:
+            found.warning("W0403", f"{name} has role map, and no access to memory reads it", scalar.span)
 
 
 def _unset(machine: m.Machine, found: Diagnostics) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from popek_grammar import machine as m
 from popek_grammar.diagnostics import Diagnostics, Note
-from popek_grammar.resolve.effects import effects, stored, written
+from popek_grammar.resolve.effects import Effects, effects, followed, stored, written
 
 
 def check_stacks(machine: m.Machine, found: Diagnostics) -> None:
@@ -20,13 +20,18 @@ def check_stacks(machine: m.Machine, found: Diagnostics) -> None:
 
 
 def _keeps_the_counter(machine: m.Machine, stack: m.TrapStack, found: Diagnostics) -> None:
-    """E0430: the vector replaces the program counter, so that one must be saved, or said to be lost."""
-    saved = {name for save in stack.saves for name in effects(machine, save.source).reads}
-    counters = {name for save in stack.saves for name in effects(machine, save.source).builtins}
-    if machine.pc in saved | _clobbered(machine, stack) or "next_pc" in counters:
+    """E0430: the vector replaces the program counter: it must be saved, pushed by `before`, or said to be lost."""
+    kept = _done(machine, [save.source for save in stack.saves], stack.before, stack.records)
+    if machine.pc in kept.reads | _clobbered(machine, stack) or "next_pc" in kept.builtins:
         return
     message = f"trap_stack {stack.name} replaces {machine.pc} and does not save it"
     found.error("E0430", message, stack.span, help=f"save {machine.pc} -> ..., or clobber {machine.pc}")
+
+
+def _done(machine: m.Machine, *pieces: object) -> Effects:
+    """What some clauses do, through functions too."""
+    functions = {f.name: effects(machine, f.body) for f in machine.functions.values()}
+    return followed(machine, effects(machine, *pieces), functions)
 
 
 def _clobbered(machine: m.Machine, stack: m.TrapStack) -> set[str]:
@@ -76,9 +81,11 @@ def _writes_once(machine: m.Machine, stack: m.TrapStack, found: Diagnostics) -> 
 
 
 def _sets_the_mode(machine: m.Machine, stack: m.TrapStack, found: Diagnostics) -> None:
-    """W0409: in a machine with modes, an entry that leaves the mode alone gains no privilege."""
+    """W0409: in a machine with modes, an entry that leaves the mode alone, or enters the least, gains no privilege."""
     if machine.mode is None or len(machine.modes.members) < 2:
         return
-    entered = written(machine, [line.place for line in stack.enters]) | effects(machine, stack.before).writes
-    if machine.mode not in entered:
+    if machine.mode not in _done(machine, stack.enters, stack.before, stack.records).writes:
         found.warning("W0409", f"trap_stack {stack.name} does not set {machine.mode} on entry", stack.span)
+    least, code = machine.modes.members[0]
+    if _entered(machine, stack) == code:
+        found.warning("W0409", f"trap_stack {stack.name} enters {least}, the least privileged mode", stack.span)

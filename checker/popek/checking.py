@@ -1,0 +1,105 @@
+"""What `popek check` does between its arguments and its report: machines, options, and the report's own cache."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from itertools import product
+
+import click
+from popek_checker.verdict import Report
+from popek_grammar.cache import remembered
+from popek_grammar.diagnostics import suggest
+from popek_grammar.load import configs_of, load_machine, machine_key
+from popek_grammar.machine import Machine
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options of one run, checked against each machine before anything is decided."""
+
+    guest: str | None
+    host: str | None
+    memory: str | None
+    reading: str | None
+    instructions: tuple[str, ...]
+    theorems: tuple[str, ...]
+    timeout: float
+    cross_check: bool
+
+    def validate(self, machine: Machine) -> None:
+        """Unknown names are usage errors, with the nearest known one."""
+        modes = [name for name, _ in machine.modes.members]
+        for wanted, known, what in (
+            (self.guest, modes, "mode"),
+            (self.host, modes, "mode"),
+            *((name, list(machine.instructions), "instruction") for name in self.instructions),
+            *((name, list(machine.theorems), "theorem") for name in self.theorems),
+        ):
+            if wanted is not None and wanted not in known:
+                near = suggest(wanted, known)
+                hint = f"; did you mean {near}?" if near else f"; there are: {', '.join(known[:12])}"
+                raise click.UsageError(f"{machine.name} has no {what} `{wanted}`{hint}")
+
+
+def settings(*values: object) -> Settings:
+    return Settings(*values)  # type: ignore[arg-type]
+
+
+def machines(specs: tuple[str, ...], configs: tuple[str, ...], parameters: tuple[str, ...]) -> Iterator[tuple[str, Machine]]:
+    """Every machine asked for: each file in each configuration with each setting of its parameters;
+    each with the digest of its text."""
+    from popek.cli import locate
+
+    for spec in specs:
+        path = locate(spec)
+        names: list[str | None] = list(configs) or [None]
+        if "all" in configs:
+            names = list(configs_of(path))
+        for name in names:
+            for chosen in _parameter_settings(path, name, parameters):
+                yield machine_key(path, name, chosen), load_machine(path, name, chosen)
+
+
+def _parameter_settings(path: str, config: str | None, given: tuple[str, ...]) -> Iterator[dict[str, int]]:
+    """NAME=VALUE, each; NAME=* stands for both values of a switch or 0..1, tried in turn."""
+    axes: list[list[tuple[str, int]]] = []
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise click.UsageError(f"--param takes NAME=VALUE, not {text!r}")
+        if value == "*":
+            machine = load_machine(path, config)
+            if name not in machine.parameters and name not in machine.extensions:
+                raise click.UsageError(f"{machine.name} has no parameter `{name}`")
+            axes.append([(name, number) for number in sorted({0, 1, machine.parameters.get(name, 0)})])
+            continue
+        try:
+            axes.append([(name, int(value, 0))])
+        except ValueError:
+            raise click.UsageError(f"--param {text}: {value!r} is not a number") from None
+    for choice in product(*axes):
+        yield dict(choice)
+
+
+def whole_report(key: str, machine: Machine, options: Settings, pool: Executor | None, caching: bool, tell: object) -> Report:
+    """The report, at once when this very machine was reported on with these options before."""
+
+    def decide() -> Report:
+        from popek_checker.cache import Cache, default_path
+        from popek_checker.check import Options, check
+
+        asked = Options(
+            options.guest, options.host, options.memory, options.reading, options.instructions, options.theorems, options.timeout
+        )
+        store = Cache(default_path()) if caching else None
+        return check(machine, asked, pool, store, tell, options.cross_check)  # type: ignore[arg-type]
+
+    if not caching or options.cross_check:
+        return decide()
+    from popek_checker.keys import code_digest
+
+    digest = hashlib.blake2b(f"{key} {options} {code_digest()}".encode(), digest_size=20)
+    return remembered(Report, f"report-{digest.hexdigest()}.pickle", decide)

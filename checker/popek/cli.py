@@ -1,0 +1,272 @@
+"""The command line: `popek check`, `explain`, `asm`, `disasm`, `fmt`. Heavy imports wait inside the commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from popek import __version__
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from popek_checker.verdict import Report
+    from popek_grammar.machine import Machine
+
+EXIT_CODES = """\b
+Exit codes: 0 as expected, 1 refuted, 2 bad specification or usage, 3 unknown,
+70 a bug in popek, 130 interrupted."""
+
+FORMATS = click.Choice(["text", "json", "sarif", "markdown", "junit"])
+
+
+def main() -> None:
+    """The console entry point: maps every way to end to its exit code."""
+    try:
+        result = popek.main(standalone_mode=False)
+        sys.exit(result if isinstance(result, int) else 0)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        _leave_now(130)
+    except BrokenPipeError:
+        _leave_now(141)
+    except Exception as error:
+        _guilty(error)
+
+
+def _leave_now(code: int) -> None:
+    """Ends without waiting for workers."""
+    os._exit(code)
+
+
+def _guilty(error: Exception) -> None:
+    """Wrong input is shown with its place; anything else is our bug."""
+    from popek_grammar.diagnostics import SpecError, render_all
+
+    if isinstance(error, SpecError):
+        texts = _texts(error)
+        colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+        click.echo(render_all(error.diagnostics, texts, colour), err=True)
+        sys.exit(2)
+    import traceback
+
+    click.echo("".join(traceback.format_exception(error)), err=True)
+    click.echo("popek: this is a bug in popek, not in your text", err=True)
+    sys.exit(70)
+
+
+def _texts(error: Any) -> dict[str, str]:
+    """The texts of the files that diagnostics point into, as far as they can be read."""
+    texts: dict[str, str] = {}
+    for diagnostic in error.diagnostics:
+        for span in (diagnostic.span, *(note.span for note in diagnostic.notes)):
+            if span is not None and span.file not in texts and Path(span.file).is_file():
+                texts[span.file] = Path(span.file).read_text(errors="replace")
+    return texts
+
+
+@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="popek")
+def popek() -> None:
+    """Is this machine virtualizable, and is that hypervisor right?"""
+
+
+@popek.command(epilog=EXIT_CODES)
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@click.option("--config", "configs", multiple=True, help="Configuration to check (repeat for several; default: the first; `all`).")
+@click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Set a parameter; NAME=* tries every value.")
+@click.option("--for", "mode", metavar="MODE", help="Real mode that the guest runs in; `GUEST@MODE` names the guest's top mode too.")
+@click.option("--instr", "instructions", multiple=True, metavar="NAME", help="Decide only this instruction (repeatable).")
+@click.option("--theorem", "theorems", multiple=True, metavar="NAME", help="Check only this theorem (repeatable).")
+@click.option("--reading", type=click.Choice(["literal", "amended"]), help="The 1974 text, or with all traps excluded.")
+@click.option("--memory", type=click.Choice(["view", "translated"]), help="Memory model.")
+@click.option("--jobs", "-j", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="all cores", help="Processes.")
+@click.option("--timeout", type=click.FloatRange(0.01), default=30.0, show_default=True, help="Seconds for one question.")
+@click.option("--format", "format_", type=FORMATS, default="text", show_default=True, help="Output format.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write the report here instead of standard output.")
+@click.option("--no-cache", is_flag=True, help="Decide everything anew.")
+@click.option("--cross-check", is_flag=True, help="Ask a second solver (bitwuzla) too; needs popek[cross].")
+def check(
+    specs: tuple[str, ...], configs: tuple[str, ...], parameters: tuple[str, ...], mode: str | None,
+    instructions: tuple[str, ...], theorems: tuple[str, ...], reading: str | None, memory: str | None, jobs: int,
+    timeout: float, format_: str, output: str | None, no_cache: bool, cross_check: bool,
+) -> int:  # fmt: skip
+    """Decide whether machines are virtualizable, instruction by instruction, and whether their theorems hold."""
+    from popek.checking import machines, settings, whole_report
+    from popek.codes import exit_code
+    from popek.reports import writer
+
+    guest, _, host = mode.rpartition("@") if mode else ("", "", "")
+    options = settings(guest or None, host or None, memory, reading, instructions, theorems, timeout, cross_check)
+    reports: list[Report] = []
+    with executor(jobs) as pool, progress() as tell:
+        for key, machine in machines(specs, configs, parameters):
+            options.validate(machine)
+            reports.append(whole_report(key, machine, options, pool, not no_cache, tell))
+    emit(writer(format_)(reports), output)
+    return max((exit_code(report) for report in reports), default=0)
+
+
+@popek.command()
+@click.argument("spec")
+@click.argument("item", required=False)
+@click.option("--config", help="Configuration (default: the first).")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def explain(spec: str, item: str | None, config: str | None, format_: str) -> None:
+    """Explain a machine, or an ITEM of it: an instruction, a CSR, a register or a translation."""
+    from popek.explaining import explained
+
+    emit(explained(load(spec, config), item, format_), None)
+
+
+@popek.command()
+@click.argument("spec")
+@click.argument("source", type=click.Path())
+@click.option("--config", help="Configuration (default: the first).")
+@click.option("--origin", default="0", help="Address of the first cell.", show_default=True)
+@click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write the cells as bytes here; default: a listing.")
+def asm(spec: str, source: str, config: str | None, origin: str, output: str | None) -> None:
+    """Assemble SOURCE (`-` for standard input) for a machine."""
+    from popek.assembling import assembled
+
+    text = read_text(source)
+    emit(*assembled(load(spec, config), text, source, number(origin, "--origin"), output))
+
+
+@popek.command()
+@click.argument("spec")
+@click.argument("image", type=click.Path(dir_okay=False))
+@click.option("--config", help="Configuration (default: the first).")
+@click.option("--origin", default="0", help="Address of the first cell.", show_default=True)
+def disasm(spec: str, image: str, config: str | None, origin: str) -> None:
+    """Disassemble the bytes of IMAGE (`-` for standard input), or a hexadecimal WORD."""
+    from popek.assembling import disassembled
+
+    emit(disassembled(load(spec, config), image, number(origin, "--origin")), None)
+
+
+@popek.command()
+@click.argument("files", nargs=-1, required=True)
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 when a file is not formatted.")
+def fmt(files: tuple[str, ...], only_check: bool) -> int:
+    """Format .isa files in place (`-`: standard input to standard output)."""
+    from popek.formatting import format_files
+
+    return format_files(files, only_check)
+
+
+@popek.command()
+@click.argument("spec")
+@click.option("--config", help="Configuration (default: the first).")
+def lint(spec: str, config: str | None) -> int:
+    """Errors and warnings of a specification, without deciding anything."""
+    from popek_grammar.diagnostics import render_all
+    from popek_grammar.load import lint_machine
+
+    problems, sources = lint_machine(locate(spec), config)
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    if problems:
+        click.echo(render_all(problems, sources.texts, colour))
+    return 2 if any(problem.severity == "error" for problem in problems) else 0
+
+
+# -- shared ----------------------------------------------------------------------------------------------------------
+
+
+def load(spec: str, config: str | None) -> Machine:
+    from popek_grammar.load import load_machine
+
+    return load_machine(locate(spec), config)
+
+
+def locate(spec: str) -> str:
+    """A file's path; the name of a shipped machine (`riscv`, `ia32`, `pg1974`) stands for its file."""
+    from popek.library import shipped
+
+    return spec if Path(spec).exists() or "/" in spec or spec.endswith(".isa") else shipped().get(spec, spec)
+
+
+def number(text: str, what: str) -> int:
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a number", param_hint=what) from None
+
+
+def read_text(path: str) -> str:
+    """A text file, or standard input for `-`; complains as a bad specification does."""
+    if path == "-":
+        return sys.stdin.read()
+    from popek_grammar.source import read_source
+
+    return read_source(path).text
+
+
+def emit(text: str | bytes, output: str | None) -> None:
+    """Prints, or writes a file whole: to a temporary one first, then renamed."""
+    if output is None:
+        if isinstance(text, bytes):
+            sys.stdout.buffer.write(text)
+        else:
+            click.echo(text, nl=not text.endswith("\n"))
+        return
+    target = Path(output)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    data = text if isinstance(text, bytes) else text.encode()
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise click.ClickException(f"cannot write {output}: {error.strerror}") from None
+
+
+@contextmanager
+def executor(jobs: int) -> Iterator[Executor | None]:
+    """A pool of processes, or none for one job; killed at once when interrupted."""
+    if jobs == 1:
+        yield None
+        return
+    from concurrent.futures import ProcessPoolExecutor
+
+    pool = ProcessPoolExecutor(jobs, initializer=_quiet_worker)
+    try:
+        yield pool
+    except BaseException:
+        for process in list((pool._processes or {}).values()):
+            process.kill()
+        raise
+    pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _quiet_worker() -> None:
+    """Ctrl-C is the parent's to handle."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[int, int, str], None]]:
+    """A progress bar on standard error when it is a terminal; nothing otherwise."""
+    if not sys.stderr.isatty():
+        yield lambda done, total, name: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("deciding {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total, name: bar.update(task, completed=done, total=total, description=name)

@@ -1,0 +1,36 @@
+"""Lints: each has a machine that earns it, and the sample machine earns none."""
+
+from __future__ import annotations
+
+import pytest
+from resolve_samples import RV
+
+from popek_grammar.elaborate import elaborate
+from popek_grammar.resolve import examine
+from popek_grammar.source import load_texts
+
+DOUBTFUL = [
+    ("mstatus.TSR == 1", "mstatus.SUM == 1", "W0401", "mstatus.TSR"),
+    ("mtime : bits(64)    role env", "mtime : bits(64)", "W0402", "mtime"),
+    ("or mstatus.SUM == 1 and k != fetch", "", "W0403", "mstatus.SUM"),
+    ("guard rd != 0 else", "guard true else", "W0404", "never fail"),
+    ("do { X[rd] = X[rs2] }", "do { X[rd] = 0 }", "W0405", "rs2"),
+    ("breakpoint = 3;", "breakpoint = 3; spare = 9;", "W0406", "spare"),
+    ("MSI = 3", "MSI = 3; interrupt NMI = 5", "W0406", "NMI"),
+    ("SIE  [1]      rw                        role control reset 0", "SIE [1] rw role control", "W0407", "SIE"),
+    ("U = 0 < S", "U = 0 < H = 2 < S", "W0408", "mode H"),
+    ("  enter  mode = M\n", "", "W0409", "does not set mode"),
+    ("  enter  mode = M\n", "  enter  mode = U\n", "W0409", "least privileged"),
+    ("  do { for i in 0..3", "  over lw\n  do { for i in 0..3", "W0434", "over lw"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "code", "words"), DOUBTFUL, ids=lambda value: str(value)[:24])
+def test_a_doubtful_machine_is_warned_about(old: str, new: str, code: str, words: str) -> None:
+    assert old in RV
+    found = examine(elaborate(load_texts({"rv.isa": RV.replace(old, new)}), "full"))
+    assert any(d.code == code and words in d.message for d in found), [f"{d.code} {d.message}" for d in found]
+
+
+def test_the_sample_earns_none() -> None:
+    assert examine(elaborate(load_texts({"rv.isa": RV}), "full")) == ()
