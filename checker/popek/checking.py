@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import click
+
 from popek_checker.verdict import Report
 from popek_grammar.cache import remembered
 from popek_grammar.diagnostics import suggest

@@ -84,9 +84,13 @@ def popek() -> None:
 
 @popek.command(epilog=EXIT_CODES)
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
-@click.option("--config", "configs", multiple=True, help="Configuration to check (repeat for several; default: the first; `all`).")
+@click.option(
+    "--config", "configs", multiple=True, help="Configuration to check (repeat for several; default: the first; `all`)."
+)
 @click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Set a parameter; NAME=* tries every value.")
-@click.option("--for", "mode", metavar="MODE", help="Real mode that the guest runs in; `GUEST@MODE` names the guest's top mode too.")
+@click.option(
+    "--for", "mode", metavar="MODE", help="Real mode that the guest runs in; `GUEST@MODE` names the guest's top mode too."
+)
 @click.option("--instr", "instructions", multiple=True, metavar="NAME", help="Decide only this instruction (repeatable).")
 @click.option("--theorem", "theorems", multiple=True, metavar="NAME", help="Check only this theorem (repeatable).")
 @click.option("--reading", type=click.Choice(["literal", "amended"]), help="The 1974 text, or with all traps excluded.")

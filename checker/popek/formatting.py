@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import click
+
 from popek_grammar.formatter import format_text
 from popek_grammar.source import read_source
 

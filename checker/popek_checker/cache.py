@@ -12,11 +12,10 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from popek_grammar import machine as m
-
 from popek_checker.decide import Item, make_subject
 from popek_checker.keys import code_digest
 from popek_checker.verdict import Claim, Row
+from popek_grammar import machine as m
 
 
 class Cache:

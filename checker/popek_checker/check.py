@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-
-from popek_grammar import machine as m
+from typing import TypeAlias
 
 from popek_checker.cache import Cache, row_key
 from popek_checker.decide import Item, decide, items
 from popek_checker.smt import Smt
 from popek_checker.theorems import claim_of, judge
-from popek_checker.verdict import Claim, Report, Row, TheoremResult, Truth
+from popek_checker.verdict import Claim, Report, Row, Truth
+from popek_grammar import machine as m
 
 Progress: TypeAlias = "Callable[[int, int, str], None]"
 """Called as (rows done, rows in all, what was just decided)."""
@@ -78,7 +76,7 @@ def check(
 
 def locations(machine: m.Machine) -> tuple[tuple[str, tuple[str, int, int]], ...]:
     """Where instructions and theorems are declared, for reports that point into the text."""
-    declared = (*machine.instructions.values(), *machine.theorems.values())
+    declared: list[m.Instruction | m.Theorem] = [*machine.instructions.values(), *machine.theorems.values()]
     return tuple((d.name, (d.span.file, d.span.line, d.span.column)) for d in declared)
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
+from popek_checker.copies import pieces
+from popek_checker.questions import TWIN, Subject
+from popek_checker.smt import Smt, Status
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.terms import Term
-
-from popek_checker.questions import TWIN, Subject
-from popek_checker.smt import Smt, Status
 
 MOST_CANDIDATES = 24
 """More atoms than this are not tried in pairs."""
@@ -52,8 +52,7 @@ def atoms(subject: Subject) -> list[Term]:
 def held_fields(machine: m.Machine) -> frozenset[str]:
     """The control and map state, under the host copy's names."""
     wanted = (m.Role.CONTROL, m.Role.MAP)
-    pieces = (*machine.scalars.items(), *machine.arrays.items())
-    return frozenset(name + TWIN for name, piece in pieces if piece.role in wanted)
+    return frozenset(name + TWIN for name, piece in pieces(machine) if piece.role in wanted)
 
 
 def _only(term: Term, held: frozenset[str]) -> bool:
@@ -80,7 +79,7 @@ def _side(term: Term) -> str:
         case "var":
             return term.name.removesuffix(TWIN)
         case "extract":
-            hi, lo = term.payload  # type: ignore[misc]
+            hi, lo = t.bounds(term)
             inside = _side(term.args[0])
             return f"{inside}[{lo}]" if hi == lo else f"{inside}[{hi}:{lo}]"
         case "apply":

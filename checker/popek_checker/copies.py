@@ -53,6 +53,11 @@ class Copy:
         return t.or_(*(trap.condition for trap in self.outcome.traps))
 
 
+def pieces(machine: m.Machine) -> list[tuple[str, m.Scalar | m.Array]]:
+    """Every piece of state by name: scalars, then arrays."""
+    return [*machine.scalars.items(), *machine.arrays.items()]
+
+
 def is_resource(role: m.Role) -> bool:
     return role in RESOURCE
 
@@ -89,9 +94,7 @@ def visible_differ(one: State, other: State, machine: m.Machine, skip: tuple[str
     return _differ(one, other, machine, lambda role: role is m.Role.GUEST, skip)
 
 
-def _differ(
-    one: State, other: State, machine: m.Machine, wanted: Callable[[m.Role], bool], skip: tuple[str, ...]
-) -> Term:
+def _differ(one: State, other: State, machine: m.Machine, wanted: Callable[[m.Role], bool], skip: tuple[str, ...]) -> Term:
     differences = []
     for name, scalar in machine.scalars.items():
         if wanted(scalar.role) and name not in skip:

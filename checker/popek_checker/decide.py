@@ -6,15 +6,14 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from popek_grammar import machine as m
-from popek_grammar.meaning import terms as t
-from popek_grammar.meaning.instruction import Operands, general
-
 from popek_checker.conditions import condition
 from popek_checker.questions import Ask, Literal, Subject
 from popek_checker.smt import Smt, Status
 from popek_checker.verdict import Claim, Finding, Row, Truth
 from popek_checker.witness import witness
+from popek_grammar import machine as m
+from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.instruction import Operands, general
 
 OTHER_CSR = "other"
 """The part of a CSR instruction that names no register of the machine."""
@@ -124,9 +123,7 @@ def with_evidence(smt: Smt, subject: Subject, row: Row, asked: Mapping[str, Ask]
     findings = list(row.findings)
     if shown is not None:
         made = witness(smt, subject, asked[shown])
-        findings = [
-            Finding(f.question, f.truth, made, f.reason, f.seconds) if f.question == shown else f for f in findings
-        ]
+        findings = [Finding(f.question, f.truth, made, f.reason, f.seconds) if f.question == shown else f for f in findings]
     return Row(row.name, row.part, tuple(findings), condition(smt, subject))
 
 

@@ -11,18 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from popek_grammar import machine as m
-from popek_grammar.meaning import terms as t
-from popek_grammar.meaning.instruction import Operands
-from popek_grammar.meaning.state import ArrayValue, State
-from popek_grammar.meaning.terms import Term
-
 from popek_checker.copies import (
     Copy,
     copy,
     finished,
     holds,
     is_resource,
+    pieces,
     relocation,
     resources_differ,
     start,
@@ -30,6 +25,11 @@ from popek_checker.copies import (
     visible_differ,
     with_view_memory,
 )
+from popek_grammar import machine as m
+from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.instruction import Operands
+from popek_grammar.meaning.state import ArrayValue, State
+from popek_grammar.meaning.terms import Term
 
 TWIN = "'"
 """Suffix of the second copy's resource state."""
@@ -111,9 +111,7 @@ class Subject:
         name = self.machine.main_memory
         if name is None:
             return []
-        return [
-            t.eq(one.arrays[name].read(at), other.arrays[name].read(at)) for at in vector_cells(self.machine, name)
-        ]
+        return [t.eq(one.arrays[name].read(at), other.arrays[name].read(at)) for at in vector_cells(self.machine, name)]
 
     def following(self, item: Copy) -> Term:
         return t.add(item.before.scalars[self.machine.pc], self.operands.cells)
@@ -222,9 +220,16 @@ class Subject:
         for mode in modes:
             bare, host = self.related(mode)
             broken = t.or_(
-                t.not_(bare.ok), self.changed_but_placed(bare, host), visible_differ(bare.after, host.after, self.machine, self._memories)
+                t.not_(bare.ok),
+                self.changed_but_placed(bare, host),
+                visible_differ(bare.after, host.after, self.machine, self._memories),
             )
-            yield Ask("exact", (self.label(mode), self.label(self.host)), (bare, host), (host.ok, t.or_(broken, self.memories_differ(bare, host))))
+            yield Ask(
+                "exact",
+                (self.label(mode), self.label(self.host)),
+                (bare, host),
+                (host.ok, t.or_(broken, self.memories_differ(bare, host))),
+            )
 
     # -- relations between states ------------------------------------------------------------------------------------
 
@@ -245,7 +250,7 @@ class Subject:
 
     def _only_roles(self, mode: int, roles: tuple[m.Role, ...]) -> Copy:
         """The copy at `mode` in which only state of these roles is free, the rest shared with the unsuffixed copy."""
-        names = tuple(n for n, s in (*self.machine.scalars.items(), *self.machine.arrays.items()) if s.role in roles)
+        names = tuple(n for n, s in pieces(self.machine) if s.role in roles)
         return self._only_names(mode, names)
 
     def _only_names(self, mode: int, names: tuple[str, ...]) -> Copy:
@@ -280,7 +285,7 @@ class Subject:
         roots = [root for mode in self.modes for root in self._roots(self.copy(mode))]
         leaves = {leaf.name for leaf in t.free(roots)}
         wanted = (m.Role.CONTROL, m.Role.ENV)
-        declared = (*self.machine.scalars.items(), *self.machine.arrays.items())
+        declared = pieces(self.machine)
         return tuple(name for name, piece in declared if piece.role in wanted and name in leaves)
 
     # -- f: the guest inside the host ----------------------------------------------------------------------------------
@@ -435,4 +440,4 @@ def vector_cells(machine: m.Machine, memory: str) -> list[Term]:
 
 def resource_names(machine: m.Machine) -> tuple[str, ...]:
     """Every piece of the resource state."""
-    return tuple(n for n, p in (*machine.scalars.items(), *machine.arrays.items()) if is_resource(p.role))
+    return tuple(n for n, p in pieces(machine) if is_resource(p.role))

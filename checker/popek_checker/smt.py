@@ -13,9 +13,10 @@ from enum import Enum
 from typing import Any, Final
 
 import z3  # type: ignore[import-untyped,unused-ignore]
+from z3 import z3core  # type: ignore[import-untyped,unused-ignore]
+
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.terms import Term
-from z3 import z3core  # type: ignore[import-untyped,unused-ignore]
 
 OPAQUE_WIDTH: Final = 8
 """Products and quotients wider than this are opaque at first."""
@@ -178,7 +179,7 @@ class Lowering:
                 make = z3core.Z3_mk_and if term.op == "and" else z3core.Z3_mk_or
                 return make(ref, len(args), (z3.Ast * len(args))(*args))
             case "extract":
-                hi, lo = term.payload  # type: ignore[misc]
+                hi, lo = t.bounds(term)
                 return z3core.Z3_mk_extract(ref, hi, lo, args[0])
             case "sext":
                 return z3core.Z3_mk_sign_ext(ref, term.width - term.args[0].width, args[0])

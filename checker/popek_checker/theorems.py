@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from collections.abc import Callable, Sequence
-
-from popek_grammar import machine as m
-
 from popek_checker.verdict import Claim, Row, TheoremResult, Truth, conjunction, disjunction, negation
+from popek_grammar import machine as m
 
 Offends: TypeAlias = "Callable[[Row], Truth]"
 """Whether a row counts against (or, for a class, belongs to) what a theorem shows."""

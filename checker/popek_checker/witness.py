@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from popek_grammar import machine as m
-from popek_grammar.meaning import terms as t
-from popek_grammar.meaning.state import ArrayValue, State
-from popek_grammar.meaning.terms import Term
-
 from popek_checker.copies import Copy
 from popek_checker.questions import TWIN, Ask, Subject
 from popek_checker.smt import Model, Smt, Status
 from popek_checker.verdict import Cell, Witness
+from popek_grammar import machine as m
+from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.state import ArrayValue, State
+from popek_grammar.meaning.terms import Term
 
 BIT_CHECKS = 160
 """At most this many solver calls are spent on clearing single bits."""
@@ -72,8 +71,9 @@ def describe(subject: Subject, ask: Ask, model: Model) -> Witness:
     machine = subject.machine
     cells = [*_scalar_cells(machine, ask.copies, model), *_array_cells(machine, ask.copies, model)]
     operands = tuple(
-        (name, model.value(term)) for name, term in subject.operands.locals.items() if not term.is_const or name in
-        subject.operands.instruction.split
+        (name, model.value(term))
+        for name, term in subject.operands.locals.items()
+        if not term.is_const or name in subject.operands.instruction.split
     )
     tables = tuple(
         (name, tuple(sorted(points.items())))

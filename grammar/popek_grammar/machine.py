@@ -7,11 +7,10 @@ knows any particular instruction set.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Unit:
     """The type of a function that returns nothing."""
 
 
-Type: TypeAlias = "Bits | Bool | Mode | EnumType | Unit"
+Type: TypeAlias = Bits | Bool | Mode | EnumType | Unit
 
 ACCESS = EnumType("access", ("fetch", "load", "store", "rmw"))
 """Kinds of memory access. `rmw` needs the rights of both load and store."""
@@ -227,8 +226,22 @@ class Unspecified:
 
 
 Expr: TypeAlias = (
-    "Literal | Local | ReadScalar | ReadElement | ReadRegister | Unary | Binary | Cond | "
-    "Match | Slice | SliceFrom | Resize | Member | Call | Builtin | Unspecified"
+    Literal
+    | Local
+    | ReadScalar
+    | ReadElement
+    | ReadRegister
+    | Unary
+    | Binary
+    | Cond
+    | Match
+    | Slice
+    | SliceFrom
+    | Resize
+    | Member
+    | Call
+    | Builtin
+    | Unspecified
 )
 
 
@@ -279,7 +292,7 @@ class ConcatPlace:
     width: int
 
 
-Place: TypeAlias = "ScalarPlace | ElementPlace | RegisterPlace | SlicePlace | ConcatPlace"
+Place: TypeAlias = ScalarPlace | ElementPlace | RegisterPlace | SlicePlace | ConcatPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,8 +409,19 @@ class Walk:
 
 
 Stmt: TypeAlias = (
-    "Let | Assign | If | MatchStmt | For | Guard | "
-    "Trap | Return | Next | Fault | ReturnFrom | Do | Walk"
+    Let
+    | Assign
+    | If
+    | MatchStmt
+    | For
+    | Guard
+    | Trap
+    | Return
+    | Next
+    | Fault
+    | ReturnFrom
+    | Do
+    | Walk
 )
 
 

@@ -13,7 +13,7 @@ from popek_grammar.meaning.evaluator import Ranges, Run
 from popek_grammar.meaning.instruction import Operands, cell_bits, decoded, execute
 from popek_grammar.meaning.memory import Translated
 from popek_grammar.meaning.outcome import Outcome
-from popek_grammar.meaning.state import PC_WRITTEN, ArrayValue, State
+from popek_grammar.meaning.state import PC_WRITTEN, ArrayValue, Base, State
 from popek_grammar.meaning.terms import Term
 from popek_grammar.meaning.traps import deliverable, enter
 
@@ -164,7 +164,7 @@ class Oracle:
         for name, elements in arrays.items():
             self.arrays[name].update(elements)
 
-    def _base(self, array: m.Array) -> t.Callable[[Term], Term]:
+    def _base(self, array: m.Array) -> Base:
         content = self.arrays[array.name]
         return lambda index: t.const(content.get(index.value, 0), array.width)
 

@@ -14,7 +14,7 @@ modes { U = 0 < S = 1 when S < M = 3 }
 
 state {
   pc    : bits(XLEN)
-  X[32] : bits(XLEN)  zero at 0  names "zero ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6"
+  X[32] : bits(XLEN)  zero at 0  names "zero 1 2 3 4 5 6 7 8 9 a b c d e f g h i j k l m n o p q r s t u v"
   mode  : mode        role mode   reset M
   ram   : mem(56 -> 8)
   mtime : bits(64)    role env
@@ -84,7 +84,8 @@ instr itype {
   do {
     let a = X[rs1]
     let b = sext(imm, XLEN)
-    X[rd] = match op with { addi => a + b, slti => zext(a <s b), sltiu => zext(a < b), xori => a ^ b, ori => a | b, andi => a & b }
+    X[rd] = match op with { addi => a + b, slti => zext(a <s b), sltiu => zext(a < b), xori => a ^ b, ori => a | b,
+                              andi => a & b }
   }
 }
 instr rtype {

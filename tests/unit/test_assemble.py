@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 import small_machines as small
+
 from popek_grammar.assemble import assemble, assemble_line
 from popek_grammar.diagnostics import Diagnostic, SpecError, render
 

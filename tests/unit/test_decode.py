@@ -6,8 +6,8 @@ import random
 import time
 
 import pytest
-
 import small_machines as small
+
 from popek_grammar.decode import Decoded, Decoder, encode, from_cells, operand_parts, parcel_reader, to_cells
 from popek_grammar.machine import Encoding, Instruction, Machine
 

@@ -6,8 +6,8 @@ import random
 from pathlib import Path
 
 import pytest
-
 import small_machines as small
+
 from popek_grammar.assemble import assemble, assemble_line
 from popek_grammar.decode import Decoder, encode
 from popek_grammar.disassemble import disassemble, disassemble_word

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-
 import small_machines as small
+
 from popek_checker.access import ANY_CSR, instruction_effects
 from popek_checker.explain import (
     as_json,

@@ -31,7 +31,7 @@ BROKEN = [
     ("views mstatus { SIE,", "views mstatus { SIQ,", "E0201", "SIQ"),
     ("seg[i].base", "seg.base", "E0261", "array of registers"),
     ("zero at 0", "zero at 40", "E0443", "40"),
-    ('names "zero ra', 'names "zero', "E0444", "31 names"),
+    ('names "zero 1', 'names "zero', "E0444", "31 names"),
     ("role env\n  mip", "role mode\n  mip", "E0445", "both"),
     # types
     ("mstatus.FS == 3", "mstatus.FS == 4", "E0233", "2 bits"),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from popek_checker.verdict import Report
 

@@ -6,9 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from popek_checker.verdict import Report, Row, TheoremResult, Truth, Witness
-
 from popek.reports.summary import Summary, summaries, word
+from popek_checker.verdict import Report, Row, TheoremResult, Truth, Witness
 
 SCHEMA = "popek/verdict/1"
 

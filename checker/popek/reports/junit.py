@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from popek_checker.verdict import Report, TheoremResult, Truth
-
 from popek.reports.summary import Summary, summaries
+from popek_checker.verdict import Report, TheoremResult, Truth
 
 
 def write(reports: Sequence[Report]) -> str:

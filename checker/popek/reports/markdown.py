@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from popek_checker.verdict import Report, Truth
-
 from popek.reports.summary import summaries, word
+from popek_checker.verdict import Report, Truth
 
 
 def write(reports: Sequence[Report]) -> str:

@@ -6,10 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from popek_checker.verdict import Report, Truth
-
 from popek import __version__
 from popek.reports.summary import summaries
+from popek_checker.verdict import Report, Truth
 
 RULES = {
     "theorem-1": "A sensitive instruction is not privileged (Popek and Goldberg 1974, Theorem 1)",

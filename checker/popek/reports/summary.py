@@ -87,7 +87,9 @@ def _hole(row: Row) -> str:
         return f"changes resource state without a trap{where}"
     if row.truth("location") is Truth.YES:
         return f"shows where it runs, and no trap{where}"
-    fields = [f.question.removeprefix("config:") for f in row.findings if f.question.startswith("config:") and f.truth is Truth.YES]
+    fields = [
+        f.question.removeprefix("config:") for f in row.findings if f.question.startswith("config:") and f.truth is Truth.YES
+    ]
     if fields:
         return f"shows {', '.join(fields[:3])}{' ...' if len(fields) > 3 else ''}, and no trap{where}"
     return f"completes where the bare machine traps{where}"

@@ -7,12 +7,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from popek_checker.verdict import Report, TheoremResult, Truth, Witness
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from popek.reports.summary import summaries, violations, word
+from popek_checker.verdict import Report, TheoremResult, Truth, Witness
 
 STYLE = {"ok": "green", "violation": "bold red", "unknown": "yellow"}
 
@@ -81,10 +81,7 @@ def _witness(console: Console, label: str, found: Witness, condition: Sequence[s
 
 
 def _values(before: Sequence[int], after: Sequence[int]) -> list[str]:
-    return [
-        f"{old:#x}" if old == new else f"{old:#x} -> {new:#x}"
-        for old, new in zip(before, after or before, strict=True)
-    ]
+    return [f"{old:#x}" if old == new else f"{old:#x} -> {new:#x}" for old, new in zip(before, after or before, strict=True)]
 
 
 def _theorems(console: Console, report: Report) -> None:
@@ -114,5 +111,3 @@ def _theorem(theorem: TheoremResult) -> Text:
     given = f" given {' and '.join(claim.invariant)}" if claim.invariant else ""
     line = f"theorem {theorem.name}: {theorem.show} for {claim.guest} at {claim.host}{given}: {theorem.found}{names}: {told}"
     return Text(line + (f" ({theorem.difference})" if theorem.difference else ""), style=style)
-
-

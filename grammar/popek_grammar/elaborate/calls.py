@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 from collections.abc import Callable, Sequence
-
+from typing import TypeAlias
 
 from popek_grammar import machine as m
 from popek_grammar.elaborate.constants import number
@@ -59,7 +57,7 @@ def _extend(kind: str) -> Rule:
         if not isinstance(operand.type, (m.Bits, m.Bool)):
             ctx.fail("E0234", f"{kind} of {show(operand.type)}", arguments[0])
         width = ctx.width(operand.type) or 1
-        if kind == "trunc" and width < type_.width or kind != "trunc" and width > type_.width:
+        if (kind == "trunc" and width < type_.width) or (kind != "trunc" and width > type_.width):
             ctx.fail("E0251", f"{kind} from {width} to {type_.width} bits", node, help="it goes the other way")
         return operand if operand.type == type_ else m.Resize(kind, operand, type_)
 
@@ -223,5 +221,3 @@ RULES: dict[str, Rule] = {
 
 EFFECTS = frozenset({"store", "store_as", "phys_store", "csr_write"})
 """Built-ins that only act."""
-
-

@@ -10,7 +10,7 @@ from typing import Never, TypeAlias
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.diagnostics import Diagnostic, Note, suggest
+from popek_grammar.diagnostics import Diagnostic, Note, Severity, suggest
 
 Node: TypeAlias = "Tree[Token] | Token"
 
@@ -48,6 +48,7 @@ class Context:
     names_used: set[str] = field(default_factory=set)
     file_of: dict[int, str] = field(default_factory=dict)
     file: str = ""
+    doc: str = ""
 
     # -- reporting ---------------------------------------------------------------------------------------------------
 
@@ -62,7 +63,7 @@ class Context:
 
     def report(
         self, code: str, message: str, node: Node | m.Span | None, *, label: str = "", help: str = "",
-        other: tuple[str, m.Span] | None = None, severity: str = "error",
+        other: tuple[str, m.Span] | None = None, severity: Severity = "error",
     ) -> None:  # fmt: skip
         """Records a problem; elaboration goes on."""
         span = node if isinstance(node, m.Span) else self.span(node)
@@ -138,9 +139,15 @@ def trees(node: Node) -> list[Tree[Token]]:
     return [child for child in node.children if isinstance(child, Tree)] if isinstance(node, Tree) else []
 
 
-def names(node: Tree[Token] | None) -> list[str]:
+def tree(node: Node | None) -> Tree[Token]:
+    """A child that the grammar makes a tree."""
+    assert isinstance(node, Tree)
+    return node
+
+
+def names(node: Node | None) -> list[str]:
     """The names of a `names` rule."""
-    return [str(child) for child in node.children if child is not None] if node is not None else []
+    return [str(child) for child in node.children if child is not None] if isinstance(node, Tree) else []
 
 
 def show(type_: m.Type) -> str:

@@ -142,9 +142,7 @@ def overlaps(ctx: Context, instructions: dict[str, m.Instruction]) -> None:
                     _explained(ctx, width, (mask, value, first), (other_mask, other_value, second))
 
 
-def _explained(
-    ctx: Context, width: int, one: tuple[int, int, m.Instruction], two: tuple[int, int, m.Instruction]
-) -> None:
+def _explained(ctx: Context, width: int, one: tuple[int, int, m.Instruction], two: tuple[int, int, m.Instruction]) -> None:
     (mask, value, first), (other_mask, other_value, second) = one, two
     inside = mask & other_mask == other_mask and mask != other_mask and _says(first, second)
     outside = mask & other_mask == mask and mask != other_mask and _says(second, first)

@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lark import Token, Tree
 
 from popek_grammar import machine as m
 from popek_grammar.elaborate.constants import constant, number, truth
-from popek_grammar.elaborate.context import Context, Node, show
+from popek_grammar.elaborate.context import Context, Node, show, tree
 from popek_grammar.elaborate.types import set_of
 
 COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">=", "<s", "<=s", ">s", ">=s"})
@@ -64,7 +64,7 @@ def check(ctx: Context, node: Node, expected: m.Type) -> m.Expr:
         case "unspecified", _:
             return m.Unspecified(_site(ctx, node), None, expected)
         case "choose", [_, choices] if isinstance(expected, m.Bits):
-            return m.Unspecified(_site(ctx, node), set_of(ctx, choices, expected.width), expected)
+            return m.Unspecified(_site(ctx, node), set_of(ctx, tree(choices), expected.width), expected)
         case "name", [name] if _member(expected, str(name)) is not None and str(name) not in ctx.locals:
             return m.Literal(_member(expected, str(name)) or 0, expected)
         case "name", [name] if isinstance(expected, m.Bits) and _mode_code(ctx, str(name)) is not None:
@@ -142,7 +142,7 @@ def infer(ctx: Context, node: Node) -> m.Expr:
             return _compare(ctx, node, left, str(op), right)
         case "member", [operand, choices]:
             found = infer(ctx, operand)
-            return m.Member(found, set_of(ctx, choices, ctx.width(found.type)), BOOL)
+            return m.Member(found, set_of(ctx, tree(choices), ctx.width(found.type)), BOOL)
         case "binary", [left, op, right]:
             if str(op) in ("<<", ">>", ">>s"):
                 first = infer(ctx, left)
@@ -166,7 +166,7 @@ def infer(ctx: Context, node: Node) -> m.Expr:
             return read(ctx, node)
 
 
-def _given(arguments: list[Node | None]) -> list[Node]:
+def _given(arguments: Sequence[Node | None]) -> list[Node]:
     return [argument for argument in arguments if argument is not None]
 
 
@@ -184,9 +184,7 @@ def _either(ctx: Context, left: Node, right: Node) -> m.Expr:
         return infer(ctx, right)
 
 
-def _cond(
-    ctx: Context, test: Node, yes: Callable[[], m.Expr], no: Callable[[], m.Expr], type_: m.Type
-) -> m.Expr:
+def _cond(ctx: Context, test: Node, yes: Callable[[], m.Expr], no: Callable[[], m.Expr], type_: m.Type) -> m.Expr:
     """A constant condition picks one side, and the other is not looked at: it may have other widths."""
     known = truth(ctx, test)
     if known is not None:
@@ -248,8 +246,8 @@ def _concat(ctx: Context, left: Node, right: Node, width: int | None) -> m.Expr:
         except NeedsContext:
             parts.append(None)
     known = sum(ctx.width(part.type) for part in parts if part is not None)
-    for position, (part, node) in enumerate(zip(parts, (left, right), strict=True)):
-        if part is None:
+    for position, node in enumerate((left, right)):
+        if parts[position] is None:
             if width is None or known >= width or parts.count(None) > 1:
                 raise NeedsContext
             parts[position] = check(ctx, node, m.Bits(width - known))

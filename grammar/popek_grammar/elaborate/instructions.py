@@ -11,7 +11,7 @@ from popek_grammar.elaborate.constants import truth
 from popek_grammar.elaborate.context import Context, Node, names
 from popek_grammar.elaborate.encodings import Alternative, Pattern, Piece, choose, encoding, operands, pieces
 from popek_grammar.elaborate.expressions import NeedsContext, infer, text_of
-from popek_grammar.elaborate.statements import guard, let, statements
+from popek_grammar.elaborate.statements import guard, statements
 
 
 def fragment(ctx: Context, node: Tree[Token]) -> list[Alternative]:
@@ -55,8 +55,8 @@ def instruction(
     used = [item for item in line if isinstance(item, str)]
     lets, guards, body = _meaning(ctx, by_kind, found, family, {name: fragments[name] for name in used}, node)
     split = tuple(operand.name for operand in found if operand.name in splitting)
-    over = tuple(name for part in by_kind.get("over", []) for name in names(part.children[0]))  # type: ignore[arg-type]
-    needs = tuple(name for part in by_kind.get("needs", []) for name in names(part.children[0]))  # type: ignore[arg-type]
+    over = tuple(name for part in by_kind.get("over", []) for name in names(part.children[0]))
+    needs = tuple(name for part in by_kind.get("needs", []) for name in names(part.children[0]))
     made = []
     for ordinal, (name, values) in enumerate(members or [(clause, {})]):
         encodings = tuple(
@@ -65,7 +65,7 @@ def instruction(
         constants = ((family.name, ordinal, family),) if members else ()
         made.append(
             m.Instruction(
-                name, clause, encodings, found, constants, lets, guards, body, over, needs, split, "", ctx.span(node.children[0])
+                name, clause, encodings, found, constants, lets, guards, body, over, needs, split, ctx.doc, ctx.span(node.children[0])
             )
         )
     return made
@@ -73,7 +73,7 @@ def instruction(
 
 def _exists(ctx: Context, by_kind: dict[str, list[Tree[Token]]], clause: str) -> bool:
     for part in by_kind.get("needs", []):
-        for name in names(part.children[0]):  # type: ignore[arg-type]
+        for name in names(part.children[0]):
             if name not in ctx.extensions:
                 ctx.unknown("extension", name, part, list(ctx.extensions))
             if not ctx.extensions[name]:

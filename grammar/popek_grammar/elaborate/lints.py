@@ -19,7 +19,8 @@ def _warning(code: str, message: str, span: m.Span, hint: str = "") -> Diagnosti
 
 def _unread(machine: m.Machine, used: Set[str]) -> Iterator[Diagnostic]:
     """Control and map state that no clause reads: stored, never checked."""
-    for name, piece in (*machine.scalars.items(), *machine.arrays.items()):
+    pieces: list[tuple[str, m.Scalar | m.Array]] = [*machine.scalars.items(), *machine.arrays.items()]
+    for name, piece in pieces:
         if piece.role in (m.Role.CONTROL, m.Role.MAP) and name not in used and "." in name:
             yield _warning(
                 "W0401", f"{piece.role.value} field {name} is never read: it controls nothing", piece.span,

@@ -83,6 +83,8 @@ class _Work:
         self.ctx = Context()
         self.draft = Draft()
         self.by_kind: dict[str, list[Declaration]] = {}
+        self.calls: dict[str, set[str]] = {}
+        self.pending: list[state.Pending] = []
         for declaration in _effective(sources.declarations, self.ctx):
             self.by_kind.setdefault(str(declaration.tree.data), []).append(declaration)
 
@@ -91,6 +93,7 @@ class _Work:
         for kind in kinds:
             for declaration in self.by_kind.get(kind, []):
                 self.ctx.file = declaration.file.source.name
+                self.ctx.doc = declaration.docs
                 yield declaration.tree
 
     def machine(self) -> m.Machine | None:
@@ -145,10 +148,12 @@ class _Work:
                 ctx.parameters[str(name)] = found = number(ctx, default, "a default") if chosen is None else chosen
                 if not any(low <= found <= high for low, high in ranges):
                     ctx.fail("E0214", f"parameter {name} cannot be {found}", node)
-        for name in [name for name in settings if name in ctx.extensions]:
-            ctx.extensions[name] = bool(settings.pop(name))
-        for name in settings:
-            ctx.report("E0201", f"configuration {self.config} sets unknown parameter `{name}`", m.Span(self._first_file(), 1, 1, 1, 2))
+        for switch in [key for key in settings if key in ctx.extensions]:
+            ctx.extensions[switch] = bool(settings.pop(switch))
+        for unknown in settings:
+            ctx.report(
+                "E0201", f"configuration {self.config} sets unknown parameter `{unknown}`", m.Span(self._first_file(), 1, 1, 1, 2)
+            )
         self._implications()
         for node in self.each("modes"):
             with ctx.recover():
@@ -162,7 +167,12 @@ class _Work:
         self.config = chosen
         if chosen not in self.draft.configs:
             listed = ", ".join(self.draft.configs)
-            ctx.report("E0215", f"there is no configuration `{chosen}`", m.Span(self._first_file(), 1, 1, 1, 2), help=f"there are: {listed}")
+            ctx.report(
+                "E0215",
+                f"there is no configuration `{chosen}`",
+                m.Span(self._first_file(), 1, 1, 1, 2),
+                help=f"there are: {listed}",
+            )
         for node in self.each("config"):
             if str(node.children[0]) == chosen:
                 for setting in (child for child in node.children if isinstance(child, Tree)):
@@ -175,7 +185,7 @@ class _Work:
         ctx = self.ctx
         for node in self.each("extension"):
             name, implied, _ = node.children
-            for other in names(implied):  # type: ignore[arg-type]
+            for other in names(implied):
                 if other not in ctx.extensions:
                     with ctx.recover():
                         ctx.unknown("extension", other, node, list(ctx.extensions))
@@ -187,7 +197,8 @@ class _Work:
                 ctx.report("E0217", f"extensions {one} and {other} conflict, and both are on", node)
 
     def _modes(self, node: Tree[Token]) -> None:
-        ctx, found = self.ctx, []
+        ctx = self.ctx
+        found: list[tuple[str, int]] = []
         for definition in (child for child in node.children if isinstance(child, Tree)):
             name, code, when = definition.children
             if when is not None and truth(ctx, when) is False:
@@ -202,7 +213,8 @@ class _Work:
     # -- state and names ---------------------------------------------------------------------------------------------
 
     def state(self) -> None:
-        ctx, pending = self.ctx, []
+        ctx = self.ctx
+        pending: list[state.Pending] = []
         for node in self.each("layout"):
             with ctx.recover():
                 name, type_, *fields = (c for c in node.children if not isinstance(c, Token) or c.type == "NAME")
@@ -227,7 +239,12 @@ class _Work:
                 state.declare_view(ctx, node, pending)
         self.pending = pending
         if ctx.pc not in ctx.scalars:
-            ctx.report("E0207", "the machine has no program counter", m.Span(self._first_file(), 1, 1, 1, 2), help="state { pc : bits(32) }")
+            ctx.report(
+                "E0207",
+                "the machine has no program counter",
+                m.Span(self._first_file(), 1, 1, 1, 2),
+                help="state { pc : bits(32) }",
+            )
 
     def declared_names(self) -> None:
         """Causes, fault kinds, stacks and functions by name, before any body is read."""
@@ -336,21 +353,23 @@ class _Work:
                 made = (m.Return(condition(ctx, body)),)
             else:
                 made = (m.Return(check(ctx, body, known.result)),)
-        self.calls = {**getattr(self, "calls", {}), str(name): {n[3:] for n in ctx.names_used if n.startswith("fn ")}}
+        self.calls[str(name)] = {n[3:] for n in ctx.names_used if n.startswith("fn ")}
         ctx.names_used |= before
         if not isinstance(known.result, m.Unit) and not _returns(made):
             ctx.report("E0278", f"function `{name}` does not return on every path", node)
         ctx.functions[str(name)] = replace(known, body=made)
 
     def _no_recursion(self) -> None:
-        calls: dict[str, set[str]] = getattr(self, "calls", {})
+        calls = self.calls
         for name in calls:
             seen: set[str] = set()
             todo = list(calls[name])
             while todo:
                 callee = todo.pop()
                 if callee == name:
-                    self.ctx.report("E0279", f"function `{name}` calls itself", self.ctx.functions[name].span, help="nothing may recurse")
+                    self.ctx.report(
+                        "E0279", f"function `{name}` calls itself", self.ctx.functions[name].span, help="nothing may recurse"
+                    )
                     break
                 if callee not in seen:
                     seen.add(callee)
@@ -365,7 +384,7 @@ class _Work:
                 listed, array, offset = node.children
                 if str(array) not in ctx.arrays and str(array) != space and str(array) not in ctx.registers:
                     ctx.unknown("register file", str(array), node, [*ctx.arrays, *([space] if space else [])])
-                for name in names(listed):  # type: ignore[arg-type]
+                for name in names(listed):
                     draft.operand_kinds[name] = m.OperandKind(name, str(array), int(str(offset)) if offset is not None else 0)
                     splitting |= {name} if str(array) == space else set()
         for node in self.each("fragment"):
@@ -376,7 +395,9 @@ class _Work:
                 for made in instructions.instruction(ctx, node, draft.fragments, draft.parcel, splitting):
                     known = draft.instructions.get(made.name)
                     if known is not None:
-                        ctx.report("E0203", f"instruction `{made.name}` is declared twice", made.span, other=("first here", known.span))
+                        ctx.report(
+                            "E0203", f"instruction `{made.name}` is declared twice", made.span, other=("first here", known.span)
+                        )
                     draft.instructions[made.name] = made
         clauses = {i.clause for i in draft.instructions.values()} | set(draft.instructions) | set(ctx.absent)
         for made in draft.instructions.values():
@@ -484,5 +505,3 @@ def _same(one: Tree[Token], other: Tree[Token]) -> bool:
     if one.data != other.data:
         return False
     return one.data not in _NAMED or str(one.children[0]) == str(other.children[0])
-
-

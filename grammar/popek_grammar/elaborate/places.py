@@ -22,8 +22,8 @@ def read(ctx: Context, node: Node) -> m.Expr:
             if str(owner) in ctx.registers and str(owner) not in ctx.locals:
                 return _register_field(ctx, node, ctx.registers[str(owner)], str(field))
             return _layout_field(ctx, node, node.children[0], str(field))
-        case "field_of", [Tree(data="index", children=[Tree(data="name", children=[owner]), index]), field] if (
-            _is_register_array(ctx, str(owner))
+        case "field_of", [Tree(data="index", children=[Tree(data="name", children=[owner]), index]), field] if _is_register_array(
+            ctx, str(owner)
         ):
             place = ctx.registers[str(owner)]
             found = _field(ctx, node, place, str(field))
@@ -73,7 +73,9 @@ def _name(ctx: Context, node: Node, name: str) -> m.Expr:
         return m.Literal(modes[name], m.Mode())
     if name in ctx.extensions:
         return m.Literal(int(ctx.extensions[name]), BOOL)
-    ctx.unknown("name", name, node, [*ctx.locals, *ctx.specials, *ctx.scalars, *ctx.registers, *ctx.arrays, *modes, *ctx.parameters])
+    ctx.unknown(
+        "name", name, node, [*ctx.locals, *ctx.specials, *ctx.scalars, *ctx.registers, *ctx.arrays, *modes, *ctx.parameters]
+    )
 
 
 def _field(ctx: Context, node: Node, register: m.Register, name: str) -> m.Field:
@@ -190,8 +192,8 @@ def place(ctx: Context, node: Node) -> m.Place:
             register = ctx.registers[str(owner)]
             found = _field(ctx, node, register, str(field))
             return m.ScalarPlace(_written(ctx, node, register, found), found.hi - found.lo + 1)
-        case "field_of", [Tree(data="index", children=[Tree(data="name", children=[owner]), index]), field] if (
-            _is_register_array(ctx, str(owner))
+        case "field_of", [Tree(data="index", children=[Tree(data="name", children=[owner]), index]), field] if _is_register_array(
+            ctx, str(owner)
         ):
             register = ctx.registers[str(owner)]
             found = _field(ctx, node, register, str(field))

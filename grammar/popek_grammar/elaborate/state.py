@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from lark import Token, Tree
@@ -30,7 +31,7 @@ class Attributes:
     access: Tree[Token] | None = None
 
 
-def attributes(ctx: Context, nodes: list[Node | None], role: m.Role = m.Role.GUEST) -> Attributes:
+def attributes(ctx: Context, nodes: Sequence[Node | None], role: m.Role = m.Role.GUEST) -> Attributes:
     """Reads attribute rules; `role` is what holds when none is said."""
     made = Attributes(role)
     for node in nodes:
@@ -59,7 +60,7 @@ def attributes(ctx: Context, nodes: list[Node | None], role: m.Role = m.Role.GUE
                 made.flags.add(str(name))
             case "min_mode", [mode]:
                 made.min_mode = mode
-            case ("rw" | "ro" | "warl" | "wlrl" | "wpri"), _:
+            case (("rw" | "ro" | "warl" | "wlrl" | "wpri"), _):
                 made.access = inner
     return made
 
@@ -92,9 +93,7 @@ def _memory(ctx: Context, node: Tree[Token], name: str, type_: Tree[Token], more
         ctx.fail("E0225", "a memory is `mem(address bits -> cell bits)`", type_)
     _fresh(ctx, node, name)
     bits, cells = number(ctx, width, "an address width", 1, 128), number(ctx, cell, "a cell width", 1, 256)
-    ctx.arrays[name] = m.Array(
-        name, bits, cells, 1 << bits, True, "big" in more.flags, more.role, None, (), "", ctx.span(node)
-    )
+    ctx.arrays[name] = m.Array(name, bits, cells, 1 << bits, True, "big" in more.flags, more.role, None, (), "", ctx.span(node))
 
 
 def _fresh(ctx: Context, node: Node, name: str) -> None:
@@ -163,7 +162,7 @@ def declare_csr(ctx: Context, node: Tree[Token], pending: list[Pending]) -> None
 
 
 def _register(
-    ctx: Context, node: Tree[Token], name: str, type_: Tree[Token], rest: list[Node | None], count: int,
+    ctx: Context, node: Tree[Token], name: str, type_: Tree[Token], rest: Sequence[Node | None], count: int,
     address: int | None, index: dict[str, int], pending: list[Pending],
 ) -> None:  # fmt: skip
     more = attributes(ctx, rest)
@@ -179,7 +178,7 @@ def _register(
     if not lines:
         fields = [_whole(ctx, name, width, count, more, node)]
     _overlaps(ctx, fields)
-    ctx.registers[name] = m.Register(name, width, count, tuple(fields), address, None, (), None, None, "", ctx.span(node))
+    ctx.registers[name] = m.Register(name, width, count, tuple(fields), address, None, (), None, None, ctx.doc, ctx.span(node))
     pending.append(waiting)
 
 
@@ -250,7 +249,9 @@ def _overlaps(ctx: Context, fields: list[m.Field]) -> None:
     for made in fields:
         for other in seen:
             if made.lo <= other.hi and other.lo <= made.hi:
-                ctx.report("E0204", f"fields `{made.name}` and `{other.name}` share bits", made.span, other=("the other", other.span))
+                ctx.report(
+                    "E0204", f"fields `{made.name}` and `{other.name}` share bits", made.span, other=("the other", other.span)
+                )
             if made.name == other.name:
                 ctx.report("E0203", f"field `{made.name}` is declared twice", made.span, other=("first here", other.span))
         seen.append(made)
@@ -276,7 +277,7 @@ def declare_view(ctx: Context, node: Tree[Token], pending: list[Pending]) -> Non
             ctx.unknown(f"field of {other}", field_, fields, list(known))
     address = number(ctx, at, "a CSR address")
     ctx.registers[str(name)] = m.Register(
-        str(name), viewed.width, 1, tuple(chosen), address, None, (), None, None, "", ctx.span(node)
+        str(name), viewed.width, 1, tuple(chosen), address, None, (), None, None, ctx.doc, ctx.span(node)
     )
 
 
@@ -317,5 +318,3 @@ def _finished(ctx: Context, made: m.Field, node: Tree[Token] | None, waiting: Pe
             case Tree(data="warl", children=[_, otherwise]):
                 return replace(made, otherwise=check(ctx, otherwise, bits))
     return made
-
-

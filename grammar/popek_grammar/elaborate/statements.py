@@ -8,7 +8,7 @@ from lark import Token, Tree
 
 from popek_grammar import machine as m
 from popek_grammar.elaborate.constants import MOST_BITS, constant, number, truth
-from popek_grammar.elaborate.context import Context, Node, show
+from popek_grammar.elaborate.context import Context, Node, show, tree
 from popek_grammar.elaborate.expressions import check, condition, exhaustive, infer, patterns, value
 from popek_grammar.elaborate.places import place
 from popek_grammar.elaborate.types import type_of
@@ -37,21 +37,21 @@ def statement(ctx: Context, node: Tree[Token]) -> list[m.Stmt]:
     """One statement; a loop becomes its copies."""
     match node.data, node.children:
         case "let", [name, type_, expr]:
-            return [let(ctx, str(name), type_, expr)]
+            return [let(ctx, str(name), tree(type_) if type_ is not None else None, expr)]
         case "assign", [target, expr]:
             return [assign(ctx, node, target, expr)]
         case "fields_assign", [target, fields, expr]:
-            return _fields(ctx, node, target, fields, expr)
+            return _fields(ctx, node, tree(target), tree(fields), expr)
         case "if_stmt", [test, yes, no]:
-            return _if(ctx, test, yes, no)
+            return _if(ctx, test, tree(yes), tree(no) if no is not None else None)
         case "match_stmt", [subject, *arms]:
             return [_match(ctx, node, subject, arms)]
         case "for_stmt", [name, first, last, body]:
-            return _for(ctx, node, str(name), first, last, body)
+            return _for(ctx, node, str(name), first, last, tree(body))
         case "guard", [test, cause_]:
             return [guard(ctx, node)]
         case "trap", [cause_]:
-            return [m.Trap(cause(ctx, cause_))]
+            return [m.Trap(cause(ctx, tree(cause_)))]
         case "return_stmt", [expr]:
             return [m.Return(_returned(ctx, node, expr))]
         case "yield_stmt", [expr]:

@@ -54,7 +54,7 @@ def theorem(ctx: Context, node: Tree[Token], configs: tuple[str, ...], source: s
         ctx.fail("E0420", "a theorem needs a name", node)
     for line in (child for child in lines if isinstance(child, Tree)):
         if line.data == "in_config":
-            made["configs"] = tuple(names(line.children[0]))  # type: ignore[arg-type]
+            made["configs"] = tuple(names(line.children[0]))
     where = made.get("configs", ())
     assert isinstance(where, tuple)
     for config in where:

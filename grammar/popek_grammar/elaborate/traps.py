@@ -54,7 +54,7 @@ def fault(ctx: Context, node: Tree[Token], width: int) -> m.FaultKind:
         for arm in arms:
             assert isinstance(arm, Tree)
             kinds, raised = arm.children
-            for kind in names(kinds):  # type: ignore[arg-type]
+            for kind in names(kinds):
                 if kind not in m.ACCESS.members:
                     ctx.unknown("kind of access", kind, arm, list(m.ACCESS.members))
                 made[kind] = cause(ctx, raised)  # type: ignore[arg-type]
@@ -136,11 +136,13 @@ def _is_place(ctx: Context, node: Node) -> bool:
     match node.data, node.children:
         case "name", [name]:
             return str(name) in ctx.scalars or str(name) in ctx.registers
-        case ("concat" | "lvalue"), parts:
+        case (("concat" | "lvalue"), parts):
             return all(_is_place(ctx, part) for part in parts)
-        case ("field_of" | "index"), [inner, *_]:
-            return isinstance(inner, Tree) and (inner.data != "name" or str(inner.children[0]) not in ctx.locals) and (
-                not (inner.data == "name" and str(inner.children[0]) == "cause")
+        case (("field_of" | "index" | "slice"), [inner, *_]):
+            return (
+                isinstance(inner, Tree)
+                and (inner.data != "name" or str(inner.children[0]) not in ctx.locals)
+                and (not (inner.data == "name" and str(inner.children[0]) == "cause"))
             )
     return False
 
@@ -233,7 +235,7 @@ def translation(ctx: Context, node: Tree[Token], address: int) -> m.Translation 
     width, canonical = heads["va"].children
     page = int(str(heads["page"].children[0])) if "page" in heads else 0
     codes = dict(ctx.modes.members)
-    wanted = [mode for mode in names(modes) if mode in codes or mode not in ctx.absent]  # type: ignore[arg-type]
+    wanted = [mode for mode in names(modes) if mode in codes or mode not in ctx.absent]
     for mode in wanted:
         if mode not in codes:
             ctx.unknown("mode", mode, node, list(codes))

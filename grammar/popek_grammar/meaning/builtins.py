@@ -59,8 +59,8 @@ def builtin(run: Run, expr: m.Builtin) -> Term:
         case "repeat", (operand, m.Literal(count)):
             return t.concat_all(*[run.value(operand)] * count)
         case "is_mode", (operand,):
-            value = run.value(operand)
-            return member(value, tuple((code, code) for _, code in run.machine.modes.members))
+            encoding = run.value(operand)
+            return member(encoding, tuple((code, code) for _, code in run.machine.modes.members))
         case name, _:
             return t.resize(run.special[name], width) if width else run.special[name]
     return t.FALSE

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from popek_grammar import machine as m
+from popek_grammar.words import encode
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Chooser, MemoryModel, Run, free_choice, width_of
 from popek_grammar.meaning.outcome import Outcome
@@ -32,10 +33,7 @@ class Operands:
 def decoded(machine: m.Machine, instruction: m.Instruction, encoding: m.Encoding, values: Mapping[str, int]) -> Operands:
     """A decoded instruction: every operand a number."""
     names = {operand.name: t.const(values.get(operand.name, 0), operand.width) for operand in instruction.operands}
-    word = encoding.value
-    for piece in encoding.pieces:
-        mask = (1 << (piece.hi - piece.lo + 1)) - 1
-        word |= ((values.get(piece.operand, 0) >> piece.lo) & mask) << piece.at
+    word, _ = encode(machine, encoding, {piece.operand: values.get(piece.operand, 0) for piece in encoding.pieces})
     names |= _constants(machine, instruction)
     names |= {f"{name}.alt": t.const(ordinal, _alt_width(machine, name)) for name, ordinal in encoding.choices}
     pc = machine.scalars[machine.pc].width
@@ -113,9 +111,7 @@ def _operand_variable(operand: m.Operand) -> Term:
 def _picked(encoding: m.Encoding, names: Mapping[str, Term]) -> Term:
     """This encoding is the one meant: its fragment alternatives are chosen and operands that it lacks are zero."""
     here = {piece.operand for piece in encoding.pieces}
-    choices = [
-        t.eq(names[f"{name}.alt"], t.const(ordinal, names[f"{name}.alt"].width)) for name, ordinal in encoding.choices
-    ]
+    choices = [t.eq(names[f"{name}.alt"], t.const(ordinal, names[f"{name}.alt"].width)) for name, ordinal in encoding.choices]
     absent = [
         t.eq(term, t.const(0, term.width))
         for name, term in names.items()

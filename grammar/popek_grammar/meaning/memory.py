@@ -120,9 +120,7 @@ class Translated:
     def _second_stage(self, run: Run, first: m.Translation | None, address: Term) -> Term:
         """The stage declared over `first`, if there is one and it is on."""
         over = [
-            tr
-            for tr in run.machine.translations.values()
-            if tr.over is not None and (first is None or tr.over == first.name)
+            tr for tr in run.machine.translations.values() if tr.over is not None and (first is None or tr.over == first.name)
         ]
         if not over or run.path is t.FALSE:
             return address

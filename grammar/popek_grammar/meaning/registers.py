@@ -164,8 +164,7 @@ def addressed(run: Run, number: Term) -> list[tuple[Term, m.Register]]:
     if run.unknown_csr:
         return []
     candidates = (
-        (t.eq(number, t.const(address, number.width)), run.machine.registers[name])
-        for address, name in run.machine.csrs.items()
+        (t.eq(number, t.const(address, number.width)), run.machine.registers[name]) for address, name in run.machine.csrs.items()
     )
     return [(condition, register) for condition, register in candidates if condition is not t.FALSE]
 
@@ -176,9 +175,12 @@ def exists(run: Run, number: Term) -> Term:
 
 def missing(run: Run, number: Term, found: Term, writing: bool) -> Term:
     """Runs the space's guards, which trap, where no register answers."""
-    return run.branch(
-        exists(run, number), lambda: found, lambda: (guards(run, number, None, writing), t.const(0, found.width))[1]
-    )
+
+    def refuse() -> Term:
+        guards(run, number, None, writing)
+        return t.FALSE if found.width == t.BOOL else t.const(0, found.width)
+
+    return run.branch(exists(run, number), lambda: found, refuse)
 
 
 def guards(run: Run, number: Term, register: m.Register | None, writing: bool) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from popek_grammar.machine import Array, Machine, Scalar
 from popek_grammar.meaning import terms as t
@@ -102,9 +101,7 @@ def symbolic(machine: Machine, suffix: str = "", bases: dict[str, Base] | None =
     bases = bases or {}
     scalars = {name: t.var(name + suffix, scalar.width) for name, scalar in machine.scalars.items()}
     scalars[PC_WRITTEN] = t.FALSE
-    arrays = {
-        name: ArrayValue(array, bases.get(name) or free_base(array, suffix)) for name, array in machine.arrays.items()
-    }
+    arrays = {name: ArrayValue(array, bases.get(name) or free_base(array, suffix)) for name, array in machine.arrays.items()}
     return State(scalars, arrays)
 
 

@@ -252,7 +252,7 @@ def add(a: Term, b: Term) -> Term:
         if a.op == "add" and a.args[1].op == "const":
             return add(a.args[0], const(a.args[1].value + b.value, a.width))
         return make("add", a.width, (a, b))
-    if a.op == "neg" and a.args[0] is b or b.op == "neg" and b.args[0] is a:
+    if (a.op == "neg" and a.args[0] is b) or (b.op == "neg" and b.args[0] is a):
         return const(0, a.width)
     for x, y in ((a, b), (b, a)):  # (p + q) - q = p, which addresses relocated and taken back need
         if x.op == "add" and y.op == "neg" and y.args[0] in x.args:
@@ -360,8 +360,9 @@ def bvand(a: Term, b: Term) -> Term:
         if b.payload == ones:
             return a
         if a.op == "concat":
-            return concat(bvand(a.args[0], extract(b, a.width - 1, a.args[1].width)),
-                          bvand(a.args[1], extract(b, a.args[1].width - 1, 0)))
+            return concat(
+                bvand(a.args[0], extract(b, a.width - 1, a.args[1].width)), bvand(a.args[1], extract(b, a.args[1].width - 1, 0))
+            )
         return _masked(a, b.value)
     if a is b:
         return a
@@ -389,8 +390,9 @@ def bvor(a: Term, b: Term) -> Term:
         if b.payload == (1 << a.width) - 1:
             return b
         if a.op == "concat":
-            return concat(bvor(a.args[0], extract(b, a.width - 1, a.args[1].width)),
-                          bvor(a.args[1], extract(b, a.args[1].width - 1, 0)))
+            return concat(
+                bvor(a.args[0], extract(b, a.width - 1, a.args[1].width)), bvor(a.args[1], extract(b, a.args[1].width - 1, 0))
+            )
     if a is b:
         return a
     return _commutative("bvor", a, b)
@@ -452,7 +454,7 @@ def extract(a: Term, hi: int, lo: int) -> Term:
         case "const":
             return const(a.value >> lo, width)
         case "extract":
-            below = _range(a)[1]
+            below = bounds(a)[1]
             return extract(a.args[0], hi + below, lo + below)
         case "concat":
             high, low = a.args
@@ -473,7 +475,8 @@ def extract(a: Term, hi: int, lo: int) -> Term:
     return make("extract", width, (a,), (hi, lo))
 
 
-def _range(a: Term) -> tuple[int, int]:
+def bounds(a: Term) -> tuple[int, int]:
+    """The upper and lower bit of an extract."""
     assert isinstance(a.payload, tuple)
     return a.payload
 
@@ -494,8 +497,8 @@ def concat(high: Term, low: Term) -> Term:
 def _joined(high: Term, low: Term) -> Term | None:
     if high.op == "const" and low.op == "const":
         return const(high.value << low.width | low.value, high.width + low.width)
-    if high.op == low.op == "extract" and high.args[0] is low.args[0] and _range(high)[1] == _range(low)[0] + 1:
-        return extract(high.args[0], _range(high)[0], _range(low)[1])
+    if high.op == low.op == "extract" and high.args[0] is low.args[0] and bounds(high)[1] == bounds(low)[0] + 1:
+        return extract(high.args[0], bounds(high)[0], bounds(low)[1])
     return None
 
 
@@ -548,7 +551,7 @@ def rebuild(term: Term, args: tuple[Term, ...]) -> Term:
     """The same operator on other arguments, folded."""
     match term.op:
         case "extract":
-            return extract(args[0], *_range(term))
+            return extract(args[0], *bounds(term))
         case "sext":
             return sext(args[0], term.width)
         case "apply":

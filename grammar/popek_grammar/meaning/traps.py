@@ -60,9 +60,7 @@ def enter_stack(run: Run, stack: m.TrapStack) -> None:
 
 def return_from(run: Run, stack: m.TrapStack) -> None:
     """Undoes an entry: every saved place is read, then restored, then the `leave` lines run."""
-    restored = [
-        (save.restore, registers.read_place(run, save.target)) for save in stack.saves if save.restore is not None
-    ]
+    restored = [(save.restore, registers.read_place(run, save.target)) for save in stack.saves if save.restore is not None]
     for place, value in restored:
         registers.assign(run, place, t.resize(value, place.width))
     outer, run.env = run.env, dict(run.env)

@@ -16,7 +16,8 @@ def check_contexts(machine: m.Machine, found: Diagnostics) -> None:
     for instruction in machine.instructions.values():
         calls = effects(machine, instruction.guards, instruction.body).calls
         _check(machine, instruction.span, f"`{instruction.name}`", calls, functions, OF_AN_ACCESS, found)
-    for part in (*machine.translations.values(), *machine.protections.values()):
+    parts: list[m.Translation | m.Protection] = [*machine.translations.values(), *machine.protections.values()]
+    for part in parts:
         calls = effects(machine, part).calls
         _check(machine, part.span, f"`{part.name}`", calls, functions, OF_AN_INSTRUCTION, found)
 

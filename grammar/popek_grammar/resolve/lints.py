@@ -18,7 +18,6 @@ def lint(machine: m.Machine, found: Diagnostics) -> None:
     _unread(machine, everything, found)
     _unwritten(machine, everything, found)
     _unmapped(machine, everything, found)
-    _idle_guards(machine, found)
     _unused_operands(machine, found)
     _unraised(machine, everything, found)
     _unset(machine, found)
@@ -117,12 +116,6 @@ def _unset(machine: m.Machine, found: Diagnostics) -> None:
 
 
 # -- instructions and traps ------------------------------------------------------------------------------------------
-
-
-def _idle_guards(machine: m.Machine, found: Diagnostics) -> None:
-    for node in nodes(_clauses(machine)):
-        if isinstance(node, m.Guard) and isinstance(node.condition, m.Literal) and node.condition.value:
-            found.warning("W0404", "this guard can never fail", node.span, help="leave it out")
 
 
 def _clauses(machine: m.Machine) -> list[object]:

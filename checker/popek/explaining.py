@@ -1,0 +1,48 @@
+"""`popek explain`: finds what an item names, and asks the solver for an instruction's access by mode."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from popek_checker.explain import (
+    as_json,
+    explain_csr,
+    explain_instruction,
+    explain_machine,
+    explain_register,
+    explain_translation,
+)
+from popek_checker.explain_text import as_text
+from popek_checker.explain_views import View
+from popek_grammar.diagnostics import suggest
+from popek_grammar.machine import Machine
+
+
+def explained(machine: Machine, item: str | None, format_: str) -> str:
+    """The explanation of a machine or of an item in it, as text or JSON."""
+    view = _view(machine, item)
+    return json.dumps(as_json(view), indent=2) if format_ == "json" else as_text(view)
+
+
+def _view(machine: Machine, item: str | None) -> View:
+    if item is None:
+        return explain_machine(machine)
+    if item in machine.instructions:
+        return explain_instruction(machine, item, access_by_mode(machine, item))
+    if item in machine.translations:
+        return explain_translation(machine, item)
+    if item in machine.csrs.values() or item.lower().startswith("0x"):
+        return explain_csr(machine, item)
+    if item in machine.registers or item in machine.scalars or item in machine.arrays:
+        return explain_register(machine, item)
+    known = [*machine.instructions, *machine.translations, *machine.registers, *machine.scalars, *machine.arrays]
+    near = suggest(item, known)
+    raise click.UsageError(f"{machine.name} has nothing called `{item}`" + (f"; did you mean {near}?" if near else ""))
+
+
+def access_by_mode(machine: Machine, name: str) -> dict[str, str]:
+    """For each mode whether the instruction traps: derived from its meaning, not from a declaration."""
+    from popek_checker.access_modes import derived_access
+
+    return derived_access(machine, name)
