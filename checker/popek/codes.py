@@ -16,10 +16,7 @@ INTERRUPTED: Final = 130
 
 def exit_code(report: Report) -> int:
     """0 as expected, 1 refuted, 3 unknown. A machine that states no theorem is held to Theorem 1."""
-    if report.theorems:
-        answers = [theorem.as_expected for theorem in report.theorems]
-    else:
-        answers = [report.theorem("1")]
+    answers = [theorem.as_expected for theorem in report.theorems] or [report.theorem("1")]
     if Truth.NO in answers:
         return REFUTED
     return UNKNOWN if Truth.UNKNOWN in answers else AS_EXPECTED

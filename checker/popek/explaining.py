@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import click
+
 from popek_checker.explain import (
     as_json,
     explain_csr,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from popek_grammar import machine as m
-from popek_grammar.meaning.instruction import general
-
 from popek_checker.copies import Copy, copy, start
 from popek_checker.smt import Smt, Status
+from popek_grammar import machine as m
+from popek_grammar.meaning.instruction import general
 
 
 def derived_access(machine: m.Machine, name: str) -> dict[str, str]:

@@ -85,10 +85,12 @@ def default_path() -> Path:
     return Path(base) / "popek" / "verdicts.sqlite"
 
 
-def row_key(machine: m.Machine, item: Item, claim: Claim, invariant: tuple[m.Expr, ...]) -> str:
+def row_key(
+    machine: m.Machine, item: Item, claim: Claim, invariant: tuple[m.Expr, ...], wanted: frozenset[str]
+) -> str:
     """A digest of everything that a row depends on: the copies' terms, the claim, and the code that decides."""
     subject = make_subject(machine, item, claim, invariant)
     digest = hashlib.blake2b(code_digest().encode(), digest_size=20)
-    for part in (item, claim, machine.modes, subject.fingerprint()):
+    for part in (item, claim, sorted(wanted), machine.modes, subject.fingerprint()):
         digest.update(repr(part).encode())
     return digest.hexdigest()

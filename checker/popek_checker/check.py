@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from popek_checker.cache import Cache, row_key
-from popek_checker.decide import Item, decide, items
+from popek_checker.decide import EVERYTHING, Item, decide, items
 from popek_checker.smt import Smt
 from popek_checker.theorems import claim_of, judge
 from popek_checker.verdict import Claim, Report, Row, Truth
@@ -42,8 +42,17 @@ class Batch:
     machine: m.Machine
     claim: Claim
     invariant: tuple[m.Expr, ...]
+    wanted: frozenset[str]
     items: tuple[Item, ...]
     timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked under a claim: H, resolved, and what the theorems under it show."""
+
+    invariant: tuple[m.Expr, ...]
+    wanted: frozenset[str]
 
 
 def check(
@@ -59,13 +68,16 @@ def check(
     theorems = [th for th in machine.theorems.values() if not options.theorems or th.name in options.theorems]
     theorems = [th for th in theorems if not th.configs or machine.config in th.configs]
     main, invariant = main_claim(machine, options, theorems)
-    claims: dict[Claim, tuple[m.Expr, ...]] = {main: invariant}
+    claims = {main: Asked(invariant, EVERYTHING)}
     chosen = {th.name: claim_of(machine, th, main) for th in theorems}
     for theorem in theorems:
-        claims[chosen[theorem.name]] = tuple(expr for expr, _ in theorem.assume)
+        claim, held = chosen[theorem.name], tuple(expr for expr, _ in theorem.assume)
+        known = claims.get(claim, Asked(held, frozenset()))
+        if known.wanted != EVERYTHING:
+            claims[claim] = Asked(held, known.wanted | {theorem.show})
     work = [item for item in items(machine) if not options.instructions or item.instruction in options.instructions]
     if options.instructions and not options.theorems:
-        theorems, claims = [], {main: invariant}
+        theorems, claims = [], {main: Asked(invariant, EVERYTHING)}
     rows, cached = decide_all(machine, claims, work, options.timeout, executor, cache, progress)
     results = tuple(judge(theorem, chosen[theorem.name], rows[chosen[theorem.name]]) for theorem in theorems)
     return Report(
@@ -111,7 +123,7 @@ def _mode_name(machine: m.Machine, code: int | None) -> str | None:
 
 def decide_all(
     machine: m.Machine,
-    claims: dict[Claim, tuple[m.Expr, ...]],
+    claims: dict[Claim, Asked],
     work: Sequence[Item],
     timeout: float,
     executor: Executor | None,
@@ -122,9 +134,9 @@ def decide_all(
     found: dict[tuple[Claim, Item], Row] = {}
     keys = {}
     if cache is not None:
-        for claim, invariant in claims.items():
+        for claim, asked in claims.items():
             for item in work:
-                keys[claim, item] = row_key(machine, item, claim, invariant)
+                keys[claim, item] = row_key(machine, item, claim, asked.invariant, asked.wanted)
         stored = cache.get_many(keys.values())
         found = {pair: stored[key] for pair, key in keys.items() if key in stored}
     cached, total = len(found), len(claims) * len(work)
@@ -145,16 +157,16 @@ def settled(row: Row) -> bool:
 
 def _batches(
     machine: m.Machine,
-    claims: dict[Claim, tuple[m.Expr, ...]],
+    claims: dict[Claim, Asked],
     work: Sequence[Item],
     timeout: float,
     found: dict[tuple[Claim, Item], Row],
 ) -> list[Batch]:
     batches = []
-    for claim, invariant in claims.items():
+    for claim, asked in claims.items():
         missing = [item for item in work if (claim, item) not in found]
         for first in range(0, len(missing), CHUNK):
-            batches.append(Batch(machine, claim, invariant, tuple(missing[first : first + CHUNK]), timeout))
+            batches.append(Batch(machine, claim, asked.invariant, asked.wanted, tuple(missing[first : first + CHUNK]), timeout))
     return batches
 
 
@@ -174,7 +186,7 @@ _solvers: dict[float, Smt] = {}
 def decide_batch(batch: Batch) -> list[Row]:
     """The rows of a batch. Runs in a worker, which keeps its solver from batch to batch."""
     smt = _solvers.setdefault(batch.timeout, Smt(batch.timeout))
-    return [decide(batch.machine, item, batch.claim, batch.invariant, smt) for item in batch.items]
+    return [decide(batch.machine, item, batch.claim, batch.invariant, smt, batch.wanted) for item in batch.items]
 
 
 EXCLUSIONS = (

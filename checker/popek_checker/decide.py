@@ -40,18 +40,49 @@ def items(machine: m.Machine) -> Iterator[Item]:
         yield Item(instruction.name, OTHER_CSR)
 
 
-def decide(machine: m.Machine, item: Item, claim: Claim, invariant: tuple[m.Expr, ...], smt: Smt) -> Row:
-    """The row of one item under a claim."""
+EVERYTHING = frozenset({"everything"})
+"""What is wanted of the claim that the report's table is about: every class, with witness and condition."""
+
+_SENSITIVE = ("control_sensitive", "mode", "location", "config:", "trap_sensitive")
+_NEEDS: dict[str, tuple[str, ...]] = {
+    "theorem1": ("privileged", *_SENSITIVE),
+    "sensitive_implies_privileged": ("privileged", *_SENSITIVE),
+    "inclusion": ("privileged", *_SENSITIVE[:-1]),
+    "theorem3": ("privileged", "user_sensitive"),
+    "user_sensitive_implies_privileged": ("privileged", "user_sensitive"),
+    "exact": ("inexact",),
+    "exact_user": ("inexact_user",),
+    "sensitive": _SENSITIVE,
+    "mode_sensitive": ("mode",),
+    "location_sensitive": ("location",),
+    "config_sensitive": ("config:",),
+}
+"""The questions that a theorem's `show` reads, where they are not the one of its own name."""
+
+_ONLY_UNPRIVILEGED = frozenset(name for name, needs in _NEEDS.items() if needs[0] == "privileged")
+
+
+def decide(
+    machine: m.Machine, item: Item, claim: Claim, invariant: tuple[m.Expr, ...], smt: Smt, wanted: frozenset[str] = EVERYTHING
+) -> Row:
+    """The row of one item under a claim. `wanted` are the shows that read it; no question is asked that none reads."""
     subject = make_subject(machine, item, claim, invariant)
-    findings = [ask_privileged(smt, subject)]
+    needs = {question for show in wanted for question in _NEEDS.get(show, (show,))}
+    full = wanted == EVERYTHING
+    findings = [ask_privileged(smt, subject)] if full or "privileged" in needs else []
+    if not full and wanted <= _ONLY_UNPRIVILEGED and findings[0].truth is Truth.YES:
+        return Row(item.instruction, item.part, tuple(findings))
+    questions = [question for question in _QUESTIONS if full or question in needs]
+    if full or "config:" in needs:
+        questions += [f"config:{name}" for name in subject.configuration]
     asked: dict[str, Ask] = {}
-    for question in (*_QUESTIONS, *(f"config:{name}" for name in subject.configuration)):
+    for question in questions:
         finding, evidence = answer(smt, subject, question)
         findings.append(finding)
         if evidence is not None:
             asked[finding.question] = evidence
     row = Row(item.instruction, item.part, tuple(findings))
-    return with_evidence(smt, subject, row, asked)
+    return with_evidence(smt, subject, row, asked) if full else row
 
 
 _QUESTIONS = ("control_sensitive", "mode", "location", "trap_sensitive", "user_sensitive", "inexact", "inexact_user")

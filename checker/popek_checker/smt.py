@@ -75,6 +75,13 @@ class Smt:
         self._solver = z3.SimpleSolver(ctx=self.context)
         self.dump: list[str] | None = None
 
+    def satisfiable(self, constraints: Sequence[Term]) -> bool:
+        """Whether the conjunction is known to hold somewhere; cheaper than `check`, since no model is read."""
+        goal = t.and_(*constraints)
+        if goal.is_const or self._has_opaque(goal):
+            return self.check(constraints).status is Status.SAT
+        return self._ask(goal, opaque=True, model=False).status is Status.SAT
+
     def check(self, constraints: Sequence[Term]) -> Answer:
         """Decides the conjunction. Folding first; then opaque arithmetic; then, if that finds a model, the real one."""
         goal = t.and_(*constraints)
@@ -94,7 +101,7 @@ class Smt:
             return answer
         return self._ask(goal, opaque=False)
 
-    def _ask(self, goal: Term, opaque: bool) -> Answer:
+    def _ask(self, goal: Term, opaque: bool, model: bool = True) -> Answer:
         lowering = self._lowerings[opaque]
         formula = lowering.formula(goal)
         start = time.perf_counter()
@@ -114,7 +121,8 @@ class Smt:
             seconds = time.perf_counter() - start
             self.seconds += seconds
             if result == z3.sat:
-                return Answer(Status.SAT, lowering.model(solver.model(), goal), seconds=seconds)
+                found = lowering.model(solver.model(), goal) if model else None
+                return Answer(Status.SAT, found, seconds=seconds)
             if result == z3.unsat:
                 return Answer(Status.UNSAT, seconds=seconds)
             return Answer(Status.UNKNOWN, reason=str(solver.reason_unknown()), seconds=seconds)

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from popek_checker.copies import Copy
 from popek_checker.questions import TWIN, Ask, Subject
-from popek_checker.smt import Model, Smt, Status
+from popek_checker.smt import Model, Smt
 from popek_checker.verdict import Cell, Witness
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.state import ArrayValue, State
 from popek_grammar.meaning.terms import Term
 
-BIT_CHECKS = 160
+BIT_CHECKS = 60
 """At most this many solver calls are spent on clearing single bits."""
 
 
@@ -27,7 +27,7 @@ def minimise(smt: Smt, goal: Term) -> Model | None:
         if not group:
             return
         zeros = [t.eq(leaf, t.const(0, leaf.width)) for leaf in group]
-        if smt.check([goal, *kept, *zeros]).status is Status.SAT:
+        if smt.satisfiable([goal, *kept, *zeros]):
             kept.extend(zeros)
         elif len(group) == 1:
             stubborn.append(group[0])
@@ -45,7 +45,7 @@ def minimise(smt: Smt, goal: Term) -> Model | None:
 def _shrink(smt: Smt, goal: Term, kept: list[Term], leaf: Term, budget: int) -> int:
     """Fixes `leaf` to one if that works, else clears its bits from the top. Returns the number of solver calls."""
     one = t.eq(leaf, t.const(1, leaf.width))
-    if smt.check([goal, *kept, one]).status is Status.SAT:
+    if smt.satisfiable([goal, *kept, one]):
         kept.append(one)
         return 1
     calls = 1
@@ -54,7 +54,7 @@ def _shrink(smt: Smt, goal: Term, kept: list[Term], leaf: Term, budget: int) -> 
             break
         clear = t.eq(t.extract(leaf, bit, bit), t.const(0, 1))
         calls += 1
-        if smt.check([goal, *kept, clear]).status is Status.SAT:
+        if smt.satisfiable([goal, *kept, clear]):
             kept.append(clear)
     return calls
 

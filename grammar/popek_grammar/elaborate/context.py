@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Never, TypeAlias
 
@@ -108,10 +108,8 @@ class Context:
     @contextmanager
     def recover(self) -> Iterator[None]:
         """Errors end what is inside, not more."""
-        try:
+        with suppress(Abandon):
             yield
-        except Abandon:
-            pass
 
     def pc_width(self) -> int:
         return self.scalars[self.pc].width if self.pc in self.scalars else 32

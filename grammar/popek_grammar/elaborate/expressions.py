@@ -129,7 +129,7 @@ def infer(ctx: Context, node: Node) -> m.Expr:
     match node.data, node.children:
         case "cond", [test, yes, no]:
             return _inferred_cond(ctx, test, yes, no)
-        case "match_expr", [subject, *arms]:
+        case "match_expr", [_, *arms]:
             first = next((infer(ctx, arm.children[1]) for arm in arms if isinstance(arm, Tree)), None)
             if first is None:
                 raise NeedsContext

@@ -65,7 +65,8 @@ def instruction(
         constants = ((family.name, ordinal, family),) if members else ()
         made.append(
             m.Instruction(
-                name, clause, encodings, found, constants, lets, guards, body, over, needs, split, ctx.doc, ctx.span(node.children[0])
+                name, clause, encodings, found, constants, lets, guards, body, over, needs, split, ctx.doc,
+                ctx.span(node.children[0]),
             )
         )
     return made

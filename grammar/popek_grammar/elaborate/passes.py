@@ -138,7 +138,7 @@ class _Work:
         """Extensions, parameters, the configuration's settings, modes."""
         ctx, settings = self.ctx, self._settings()
         for node in self.each("extension"):
-            name, implied, on = node.children
+            name, _, on = node.children
             ctx.extensions[str(name)] = on is None or (isinstance(on, Tree) and on.data == "true")
         for node in self.each("param"):
             with ctx.recover():
