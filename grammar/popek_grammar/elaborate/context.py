@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Never, TypeAlias
 
@@ -28,6 +28,7 @@ class Context:
     extensions: dict[str, bool] = field(default_factory=dict)
     modes: m.Modes = m.Modes((), 1)
     absent: dict[str, str] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
     layouts: dict[str, m.Layout] = field(default_factory=dict)
     scalars: dict[str, m.Scalar] = field(default_factory=dict)
     arrays: dict[str, m.Array] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Context:
     returns: m.Type | None = None
     walk_entry: m.Bits | None = None
     names_used: set[str] = field(default_factory=set)
+    reported: set[tuple[str, m.Span]] = field(default_factory=set)
     file_of: dict[int, str] = field(default_factory=dict)
     file: str = ""
     doc: str = ""
@@ -68,9 +70,10 @@ class Context:
         """Records a problem; elaboration goes on."""
         span = node if isinstance(node, m.Span) else self.span(node)
         notes = (Note(*other),) if other else ()
-        found = Diagnostic(code, severity, message, span, label, notes, help)
-        if found not in self.problems:
-            self.problems.append(found)
+        # One report a place: copies of a loop's body, or of a CSR array, say the same with other numbers.
+        if (code, span) not in self.reported:
+            self.reported.add((code, span))
+            self.problems.append(Diagnostic(code, severity, message, span, label, notes, help))
 
     def fail(self, code: str, message: str, node: Node | m.Span | None, *, label: str = "", help: str = "") -> Never:
         """Records an error and leaves the statement or declaration."""
@@ -79,6 +82,8 @@ class Context:
 
     def unknown(self, what: str, name: str, node: Node, known: Iterator[str] | list[str] | set[str]) -> Never:
         """An unknown name, with the nearest known one, or why a known one is absent here."""
+        if name in self.broken:
+            raise Abandon  # its declaration is wrong, and that has been reported
         if name in self.absent:
             self.fail("E0202", f"{what} `{name}` does not exist in this configuration", node, help=self.absent[name])
         near = suggest(name, sorted(known))
@@ -106,10 +111,13 @@ class Context:
             self.locals, self.constants, self.specials, self.returns = outer
 
     @contextmanager
-    def recover(self) -> Iterator[None]:
-        """Errors end what is inside, not more."""
-        with suppress(Abandon):
+    def recover(self, declares: object = None) -> Iterator[None]:
+        """Errors end what is inside, not more. The name that it `declares` is then known to be broken."""
+        try:
             yield
+        except Abandon:
+            if declares is not None:
+                self.broken.add(str(declares))
 
     def pc_width(self) -> int:
         return self.scalars[self.pc].width if self.pc in self.scalars else 32

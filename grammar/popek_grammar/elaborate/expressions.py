@@ -48,6 +48,13 @@ def condition(ctx: Context, node: Node) -> m.Expr:
 
 def check(ctx: Context, node: Node, expected: m.Type) -> m.Expr:
     """The expression, of type `expected`."""
+    try:
+        return _checked(ctx, node, expected)
+    except NeedsContext:
+        ctx.fail("E0230", f"this cannot be a {show(expected)}", node)
+
+
+def _checked(ctx: Context, node: Node, expected: m.Type) -> m.Expr:
     assert isinstance(node, Tree)
     number_ = constant(ctx, node)
     if number_ is not None and isinstance(expected, m.Bits):
@@ -75,10 +82,7 @@ def check(ctx: Context, node: Node, expected: m.Type) -> m.Expr:
             return coerce(ctx, call(ctx, node, str(name), _given(arguments), expected), expected, node)
         case "concat", [left, right] if isinstance(expected, m.Bits):
             return coerce(ctx, _concat(ctx, left, right, expected.width), expected, node)
-    try:
-        return coerce(ctx, infer(ctx, node), expected, node)
-    except NeedsContext:
-        ctx.fail("E0230", f"this cannot be a {show(expected)}", node)
+    return coerce(ctx, infer(ctx, node), expected, node)
 
 
 def coerce(ctx: Context, found: m.Expr, expected: m.Type, node: Node) -> m.Expr:

@@ -50,6 +50,7 @@ def instruction(
     patterns = choose(line, fragments)
     fields, members = _family(ctx, by_kind.get("ops", []), clause)
     found = operands(ctx, by_kind["enc"][0], patterns, set(fields))
+    _fitting(ctx, by_kind.get("ops", []), patterns, fields)
     template = text_of(by_kind["asm"][0].children[0]) if "asm" in by_kind else clause.replace("_", ".")  # type: ignore[arg-type]
     family = m.EnumType(fields[0] if fields else "", tuple(name for name, _ in members))
     used = [item for item in line if isinstance(item, str)]
@@ -65,7 +66,18 @@ def instruction(
         constants = ((family.name, ordinal, family),) if members else ()
         made.append(
             m.Instruction(
-                name, clause, encodings, found, constants, lets, guards, body, over, needs, split, ctx.doc,
+                name,
+                clause,
+                encodings,
+                found,
+                constants,
+                lets,
+                guards,
+                body,
+                over,
+                needs,
+                split,
+                ctx.doc,
                 ctx.span(node.children[0]),
             )
         )
@@ -104,6 +116,20 @@ def _family(ctx: Context, parts: Sequence[Tree[Token]], clause: str) -> tuple[li
     return fields, members
 
 
+def _fitting(ctx: Context, parts: Sequence[Tree[Token]], patterns: list[Pattern], fields: list[str]) -> None:
+    """Each member gives as many bits as its field has in the encoding."""
+    widths = {piece.operand: 0 for pattern in patterns for piece in pattern.pieces}
+    for piece in (piece for pattern in patterns for piece in pattern.pieces):
+        widths[piece.operand] = max(widths[piece.operand], piece.hi + 1)
+    for op in (child for part in parts for child in part.children if isinstance(child, Tree)):
+        name, *bits = (str(child) for child in op.children)
+        for field, value in zip(fields, bits, strict=False):
+            if field not in widths:
+                ctx.fail("E0289", f"the encoding has no field `{field}`", op)
+            if len(value) != widths[field]:
+                ctx.report("E0289", f"`{name}` gives {len(value)} bits, and `{field}` has {widths[field]}", op)
+
+
 def _asm(template: str, name: str, pattern: Pattern, fragments: dict[str, list[Alternative]]) -> str:
     """The template with the member's mnemonic and the chosen fragments' texts put in."""
     text = template.replace("{op}", name.replace("_", "."))
@@ -135,10 +161,6 @@ def _meaning(
             inner = part.children[0]
             assert isinstance(inner, Tree)
             body = statements(ctx, [c for c in inner.children if isinstance(c, Tree) and c.data != "block_open"])
-        unused = [o for o in found if o.name not in ctx.names_used]
-    for operand in unused:
-        ctx.report("W0410", f"operand `{operand.name}` is never used", node, severity="warning",
-                   help="a field that does not matter is still named; use it or say which bits are fixed")  # fmt: skip
     return lets, tuple(guards), body
 
 

@@ -14,9 +14,9 @@ from popek_grammar.elaborate.constants import number, truth
 from popek_grammar.elaborate.context import Context, names
 from popek_grammar.elaborate.encodings import Alternative, overlaps
 from popek_grammar.elaborate.expressions import check, condition, text_of, value
-from popek_grammar.elaborate.lints import lint
 from popek_grammar.elaborate.statements import block, cause, guard
 from popek_grammar.elaborate.types import bits_type, set_of, type_of
+from popek_grammar.examine import examine
 from popek_grammar.source import Declaration, SourceSet
 
 
@@ -106,8 +106,9 @@ class _Work:
         if any(problem.severity == "error" for problem in self.ctx.problems):
             return None
         made = self.frozen()
-        self.ctx.problems.extend(lint(made, self.ctx.names_used))
-        return made
+        found = examine(made)
+        self.ctx.problems.extend(found)
+        return made if all(problem.severity != "error" for problem in found) else None
 
     # -- header, parameters, modes -------------------------------------------------------------------------------------
 
@@ -132,11 +133,14 @@ class _Work:
                 case "encoding", [order, parcel]:
                     if str(order) not in ("little", "big", "stream"):
                         self.ctx.unknown("instruction order", str(order), line, ["little", "big", "stream"])
-                    self.draft.order, self.draft.parcel = str(order), int(str(parcel))
+                    self.draft.order = str(order)
+                    self.draft.parcel = number(self.ctx, parcel, "the parcel", 1, 128)
 
     def choices(self) -> None:
         """Extensions, parameters, the configuration's settings, modes."""
         ctx, settings = self.ctx, self._settings()
+        for kind in ("extension", "param", "config"):
+            self._once(kind)
         for node in self.each("extension"):
             name, _, on = node.children
             ctx.extensions[str(name)] = on is None or (isinstance(on, Tree) and on.data == "true")
@@ -145,7 +149,10 @@ class _Work:
                 name, choices, default = node.children
                 chosen = settings.pop(str(name), None)
                 ranges = set_of(ctx, choices, 64)  # type: ignore[arg-type]
-                ctx.parameters[str(name)] = found = number(ctx, default, "a default") if chosen is None else chosen
+                given = number(ctx, default, "a default")
+                ctx.parameters[str(name)] = found = given if chosen is None else chosen
+                if not any(low <= given <= high for low, high in ranges):
+                    ctx.fail("E0214", f"parameter {name} cannot be {given}, its default", node)
                 if not any(low <= found <= high for low, high in ranges):
                     ctx.fail("E0214", f"parameter {name} cannot be {found}", node)
         for switch in [key for key in settings if key in ctx.extensions]:
@@ -158,6 +165,15 @@ class _Work:
         for node in self.each("modes"):
             with ctx.recover():
                 self._modes(node)
+
+    def _once(self, kind: str) -> None:
+        """E0203: two declarations of one kind and one name."""
+        first: dict[str, m.Span] = {}
+        for node in self.each(kind):
+            name, span = str(node.children[0]), self.ctx.span(node)
+            if name in first:
+                self.ctx.report("E0203", f"{kind} `{name}` is declared twice", node, other=("first here", first[name]))
+            first.setdefault(name, span)
 
     def _settings(self) -> dict[str, int]:
         """What the chosen configuration, and then the caller, set."""
@@ -177,8 +193,9 @@ class _Work:
             if str(node.children[0]) == chosen:
                 for setting in (child for child in node.children if isinstance(child, Tree)):
                     name, expr = setting.children
-                    known = truth(ctx, expr)
-                    found[str(name)] = int(known) if known is not None else number(ctx, expr, "a setting")
+                    with ctx.recover():
+                        known = truth(ctx, expr)
+                        found[str(name)] = int(known) if known is not None else number(ctx, expr, "a setting")
         return {**found, **self.given}
 
     def _implications(self) -> None:
@@ -193,6 +210,9 @@ class _Work:
                     ctx.report("E0216", f"extension {name} implies {other}, which is off", node)
         for node in self.each("conflict"):
             one, other = (str(child) for child in node.children)
+            for unknown in {one, other} - set(ctx.extensions):
+                with ctx.recover():
+                    ctx.unknown("extension", unknown, node, list(ctx.extensions))
             if ctx.extensions.get(one) and ctx.extensions.get(other):
                 ctx.report("E0217", f"extensions {one} and {other} conflict, and both are on", node)
 
@@ -216,29 +236,29 @@ class _Work:
         ctx = self.ctx
         pending: list[state.Pending] = []
         for node in self.each("layout"):
-            with ctx.recover():
+            with ctx.recover(next((c for c in node.children if isinstance(c, Token) and c.type == "NAME"), None)):
                 name, type_, *fields = (c for c in node.children if not isinstance(c, Token) or c.type == "NAME")
                 width = bits_type(ctx, type_).width  # type: ignore[arg-type]
                 listed = [f for f in fields if isinstance(f, Tree)]
                 ctx.layouts[str(name)] = m.Layout(str(name), width, traps.layout_fields(ctx, listed, width))
         for node in self.each("state"):
             for line in (child for child in node.children if isinstance(child, Tree) and child.data == "state_line"):
-                with ctx.recover():
+                with ctx.recover(line.children[0]):
                     state.declare_state(ctx, line)
         for node in self.each("register"):
-            with ctx.recover():
+            with ctx.recover(node.children[0]):
                 state.declare_register(ctx, node, pending)
         for node in self.each("csr_space"):
             with ctx.recover():
                 ctx.csr_width = bits_type(ctx, node.children[1]).width  # type: ignore[arg-type]
         for node in self.each("csr"):
-            with ctx.recover():
+            with ctx.recover(node.children[0]):
                 state.declare_csr(ctx, node, pending)
         for node in self.each("csr_view"):
-            with ctx.recover():
+            with ctx.recover(node.children[0]):
                 state.declare_view(ctx, node, pending)
         self.pending = pending
-        if ctx.pc not in ctx.scalars:
+        if ctx.pc not in ctx.scalars and ctx.pc not in ctx.broken:
             ctx.report(
                 "E0207",
                 "the machine has no program counter",
@@ -261,7 +281,7 @@ class _Work:
                 stacks.append(str(node.children[0]))
         ctx.stacks = m.EnumType("trap_stack", tuple(stacks))
         for node in self.each("function"):
-            with ctx.recover():
+            with ctx.recover(node.children[0]):
                 self._signature(node)
 
     def _signature(self, node: Tree[Token]) -> None:
@@ -340,9 +360,11 @@ class _Work:
     def _function(self, node: Tree[Token]) -> None:
         ctx = self.ctx
         name, _, _, body = node.children
-        known = ctx.functions[str(name)]
+        known = ctx.functions.get(str(name))
+        if known is None:
+            return  # its signature is wrong, and that has been reported
         assert isinstance(body, Tree)
-        before = set(ctx.names_used)
+        before, problems = set(ctx.names_used), len(ctx.problems)
         specials: dict[str, m.Type] = {"insn": m.Bits(ctx.pc_width()), "next_pc": m.Bits(ctx.pc_width())}
         specials |= traps.access_scope(ctx, ctx.pc_width())
         with ctx.scope(dict(known.parameters), fresh=True, specials=specials, returns=known.result):
@@ -355,7 +377,7 @@ class _Work:
                 made = (m.Return(check(ctx, body, known.result)),)
         self.calls[str(name)] = {n[3:] for n in ctx.names_used if n.startswith("fn ")}
         ctx.names_used |= before
-        if not isinstance(known.result, m.Unit) and not _returns(made):
+        if not isinstance(known.result, m.Unit) and not _returns(made) and len(ctx.problems) == problems:
             ctx.report("E0278", f"function `{name}` does not return on every path", node)
         ctx.functions[str(name)] = replace(known, body=made)
 
@@ -422,6 +444,9 @@ class _Work:
             draft.program = theorems.program(node)
         for node in self.each("theorem"):
             with ctx.recover():
+                if theorems.elsewhere(ctx, node, self.config or ""):
+                    ctx.absent[str(node.children[0])] = "it speaks of another configuration"
+                    continue
                 made = theorems.theorem(ctx, node, tuple(draft.configs), texts[ctx.file])
                 for name in made.expect.names:
                     self._known_instruction(made, name)

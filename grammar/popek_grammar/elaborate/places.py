@@ -87,8 +87,15 @@ def _field(ctx: Context, node: Node, register: m.Register, name: str) -> m.Field
     ctx.unknown(f"field of {register.name}", name, node, [field.name for field in register.fields])
 
 
+def _one(ctx: Context, node: Node, register: m.Register, name: str) -> m.Field:
+    """A field of a register that stands alone."""
+    if register.count > 1:
+        ctx.fail("E0261", f"`{register.name}` is an array of registers", node, help=f"write {register.name}[i].{name}")
+    return _field(ctx, node, register, name)
+
+
 def _register_field(ctx: Context, node: Node, register: m.Register, name: str) -> m.Expr:
-    field = _field(ctx, node, register, name)
+    field = _one(ctx, node, register, name)
     ctx.names_used.add(field.state or f"{register.name}.{name}")
     if field.value is not None:
         return field.value
@@ -190,7 +197,7 @@ def place(ctx: Context, node: Node) -> m.Place:
             return _named_place(ctx, node, str(token))
         case "field_of", [Tree(data="name", children=[owner]), field] if str(owner) in ctx.registers:
             register = ctx.registers[str(owner)]
-            found = _field(ctx, node, register, str(field))
+            found = _one(ctx, node, register, str(field))
             return m.ScalarPlace(_written(ctx, node, register, found), found.hi - found.lo + 1)
         case "field_of", [Tree(data="index", children=[Tree(data="name", children=[owner]), index]), field] if _is_register_array(
             ctx, str(owner)
@@ -214,10 +221,25 @@ def place(ctx: Context, node: Node) -> m.Place:
             outer = place(ctx, inner)
             top, bottom = slice_bounds(ctx, node, outer.width, hi, lo)
             return m.SlicePlace(outer, top, bottom, top - bottom + 1)
+    _known_owner(ctx, node)
     ctx.fail("E0266", "this cannot be assigned to", node, help="state, its fields, elements and slices can")
 
 
+def _known_owner(ctx: Context, node: Node) -> None:
+    """What is wrong may be the name that a field or element is of."""
+    while isinstance(node, Tree) and node.data in ("field_of", "index", "slice"):
+        inner = node.children[0]
+        assert isinstance(inner, Tree)
+        node = inner
+    if isinstance(node, Tree) and node.data == "name":
+        name, known = str(node.children[0]), [*ctx.scalars, *ctx.registers, *ctx.arrays]
+        if name not in known and name not in ctx.locals:
+            ctx.unknown("state", name, node, known)
+
+
 def _named_place(ctx: Context, node: Node, name: str) -> m.Place:
+    if name in ctx.registers and ctx.registers[name].count > 1 and name not in ctx.locals:
+        ctx.fail("E0261", f"`{name}` is an array of registers", node, help=f"write {name}[i]")
     if name in ctx.locals:
         ctx.fail("E0267", f"`{name}` is bound by `let` or is an operand; only state changes", node, help=f"let {name} = ...")
     if name in ctx.scalars:

@@ -152,7 +152,8 @@ def declare_csr(ctx: Context, node: Tree[Token], pending: list[Pending]) -> None
     if not isinstance(index, Tree):
         return _register(ctx, node, str(name), type_, rest, 1, number(ctx, at, "a CSR address"), {}, pending)
     variable, first, last = index.children
-    low, high = number(ctx, first, "the first index"), number(ctx, last, "the last index", 0, 1 << 16)
+    low = number(ctx, first, "the first index")
+    high = number(ctx, last, "the last index", low, low + 4095)
     for step in range(low, high + 1):
         with ctx.scope(constants={str(variable): step}):
             if not attributes(ctx, rest).exists:
@@ -174,7 +175,10 @@ def _register(
     body = next((child for child in rest if isinstance(child, Tree) and child.data == "reg_body"), None)
     waiting = Pending(name, node, body, more, [], index, ctx.file)
     lines = [line for line in (body.children if body is not None else []) if isinstance(line, Tree) and line.data == "field"]
-    fields = [made for line in lines for made in _field(ctx, line, name, width, count, more, waiting)]
+    fields: list[m.Field] = []
+    for line in lines:
+        with ctx.recover(line.children[0]):
+            fields += _field(ctx, line, name, width, count, more, waiting)
     if not lines:
         fields = [_whole(ctx, name, width, count, more, node)]
     _overlaps(ctx, fields)
@@ -304,8 +308,16 @@ def finish(ctx: Context, waiting: Pending) -> None:
                         with ctx.scope({str(parameter): m.Bits(register.width)}):
                             assert isinstance(body, Tree)
                             write = (str(parameter), block(ctx, body))
-        mode = ctx.modes.code(str(waiting.more.min_mode)) if waiting.more.min_mode is not None else None
+        mode = _min_mode(ctx, waiting)
         ctx.registers[waiting.name] = replace(register, guards=tuple(guards), read=read, write=write, min_mode=mode)
+
+
+def _min_mode(ctx: Context, waiting: Pending) -> int | None:
+    """The declared least mode; None when there is none, here or at all."""
+    codes, named = dict(ctx.modes.members), waiting.more.min_mode
+    if named is not None and str(named) not in codes and str(named) not in ctx.absent:
+        ctx.unknown("mode", str(named), named, list(codes))
+    return codes.get(str(named))
 
 
 def _finished(ctx: Context, made: m.Field, node: Tree[Token] | None, waiting: Pending) -> m.Field:

@@ -9,7 +9,7 @@ from lark import Token, Tree
 from popek_grammar import machine as m
 from popek_grammar.elaborate.constants import MOST_BITS, constant, number, truth
 from popek_grammar.elaborate.context import Context, Node, show, tree
-from popek_grammar.elaborate.expressions import check, condition, exhaustive, infer, patterns, value
+from popek_grammar.elaborate.expressions import check, condition, exhaustive, patterns, value
 from popek_grammar.elaborate.places import place
 from popek_grammar.elaborate.types import type_of
 
@@ -28,7 +28,7 @@ def statements(ctx: Context, nodes: Sequence[Tree[Token]]) -> tuple[m.Stmt, ...]
     """Statements in order; each `let` is seen by those after it. A wrong one is reported and left out."""
     made: list[m.Stmt] = []
     for node in nodes:
-        with ctx.recover():
+        with ctx.recover(node.children[0] if node.data == "let" else None):
             made.extend(statement(ctx, node))
     return tuple(made)
 
@@ -123,7 +123,7 @@ def _branch(ctx: Context, node: Tree[Token]) -> tuple[m.Stmt, ...]:
 
 
 def _match(ctx: Context, node: Node, subject: Node, arms: Sequence[Node]) -> m.Stmt:
-    on = infer(ctx, subject)
+    on = value(ctx, subject)
     made = []
     for arm in arms:
         assert isinstance(arm, Tree)

@@ -71,6 +71,14 @@ def theorem(ctx: Context, node: Tree[Token], configs: tuple[str, ...], source: s
     )  # fmt: skip
 
 
+def elsewhere(ctx: Context, node: Tree[Token], config: str) -> bool:
+    """Whether a theorem is for other configurations, and speaks of modes that this one has not."""
+    lines = [child for child in node.children if isinstance(child, Tree)]
+    named = [name for line in lines if line.data == "in_config" for name in names(line.children[0])]
+    modes = [str(mode) for line in lines if line.data == "for_modes" for mode in line.children if mode is not None]
+    return any(mode in ctx.absent for mode in modes) and (not named or config not in named)
+
+
 def _theorem_line(
     ctx: Context, line: Tree[Token], made: dict[str, object], assume: list[tuple[m.Expr, str]], source: str
 ) -> None:

@@ -37,8 +37,8 @@ def causes(ctx: Context, node: Tree[Token]) -> m.Causes:
 
 def _cause_def(ctx: Context, node: Tree[Token]) -> m.CauseDef:
     name, code = (child for child in node.children if isinstance(child, Token) and child.type in ("NAME", "INT"))
-    interrupt = any(child is None or str(child) == "interrupt" for child in node.children) and len(node.children) > 2
-    return m.CauseDef(str(name), int(str(code)), interrupt and node.children[0] is not None, ctx.span(node))
+    # The word `interrupt` is not in the tree: it is there when the clause begins before the name does.
+    return m.CauseDef(str(name), int(str(code)), node.meta.start_pos != name.start_pos, ctx.span(node))
 
 
 def access_scope(ctx: Context, width: int) -> dict[str, m.Type]:
@@ -112,7 +112,15 @@ def _trap_line(ctx: Context, line: Tree[Token], parts: dict[str, list[object]]) 
             assert isinstance(dotted, Tree)
             for name in dotted.children:
                 assert isinstance(name, Tree)
-                parts["clobber"].append(".".join(str(part) for part in name.children))
+                parts["clobber"].append(_clobbered(ctx, name))
+
+
+def _clobbered(ctx: Context, node: Tree[Token]) -> str:
+    name = ".".join(str(part) for part in node.children)
+    known = {*ctx.scalars, *ctx.arrays, *ctx.registers}
+    if name not in known and name not in ctx.absent:
+        ctx.unknown("state", name, node, known)
+    return name
 
 
 def _save(ctx: Context, line: Tree[Token], source: Node, target: Node) -> m.Save:
@@ -160,7 +168,7 @@ def _nothing_lost(ctx: Context, stack: m.TrapStack) -> None:
                     help=f"save {name} -> ...",
                 )  # fmt: skip
     entered = {name for line in stack.enters for name in written(line.place)}
-    if stack.vector is None and ctx.pc not in entered:
+    if stack.vector is None and ctx.pc not in entered and ctx.pc in ctx.scalars:
         ctx.report("E0414", f"trap_stack {stack.name} has no `vector`, and no `enter` line sets {ctx.pc}", stack.span)
 
 
@@ -274,12 +282,14 @@ def _entry(ctx: Context, owner: str, node: Tree[Token] | None) -> m.Bits | None:
 
 def layout_fields(ctx: Context, nodes: list[Tree[Token]], width: int) -> tuple[tuple[str, int, int], ...]:
     """The named bit fields of a layout."""
-    made = []
+    made: list[tuple[str, int, int]] = []
     for node in nodes:
         name, bounds = node.children[:2]
         assert isinstance(bounds, Tree)
         hi = number(ctx, bounds.children[0], "a bit number", 0, width - 1)
         lo = number(ctx, bounds.children[1], "a bit number", 0, hi) if bounds.children[1] is not None else hi
+        if any(str(name) == other for other, _, _ in made):
+            ctx.report("E0203", f"field `{name}` is declared twice", node)
         made.append((str(name), hi, lo))
     return tuple(made)
 
@@ -289,7 +299,7 @@ def _walk(ctx: Context, node: Tree[Token], fault_name: str | None) -> m.Walk:
     variable, first, last, base, start, body = node.children
     assert isinstance(body, Tree)
     begin = value(ctx, start)
-    high, low = int(str(first)), int(str(last))
+    high, low = number(ctx, first, "the first level", 0, 63), number(ctx, last, "the last level", 0, 63)
     levels = []
     for level in range(high, low - 1, -1) if high >= low else range(high, low + 1):
         outer_specials = {"%base": m.Bits(ctx.width(begin.type))}

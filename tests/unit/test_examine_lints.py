@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from resolve_samples import RV
+from examine_samples import RV
 
 from popek_grammar.elaborate import elaborate
-from popek_grammar.resolve import examine
+from popek_grammar.examine import examine
 from popek_grammar.source import load_texts
 
 DOUBTFUL = [

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from popek_grammar import machine as m
 from popek_grammar.diagnostics import Diagnostic, Diagnostics
-from popek_grammar.resolve.addresses import check_addresses
-from popek_grammar.resolve.contexts import check_contexts
-from popek_grammar.resolve.lints import lint
-from popek_grammar.resolve.overlaps import check_lengths
-from popek_grammar.resolve.recursion import check_recursion
-from popek_grammar.resolve.shapes import check_shapes
-from popek_grammar.resolve.stacks import check_stacks
+from popek_grammar.examine.addresses import check_addresses
+from popek_grammar.examine.contexts import check_contexts
+from popek_grammar.examine.lints import lint
+from popek_grammar.examine.overlaps import check_lengths
+from popek_grammar.examine.recursion import check_recursion
+from popek_grammar.examine.shapes import check_shapes
+from popek_grammar.examine.stacks import check_stacks
 
 
 def examine(machine: m.Machine) -> tuple[Diagnostic, ...]:

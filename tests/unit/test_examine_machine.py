@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from resolve_samples import RV, changed
+from examine_samples import RV, changed
 
 from popek_grammar import machine as m
 from popek_grammar.diagnostics import Diagnostic

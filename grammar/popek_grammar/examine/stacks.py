@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from popek_grammar import machine as m
 from popek_grammar.diagnostics import Diagnostics, Note
-from popek_grammar.resolve.effects import Effects, effects, followed, stored
+from popek_grammar.examine.effects import Effects, effects, followed, stored
 
 
 def check_stacks(machine: m.Machine, found: Diagnostics) -> None:

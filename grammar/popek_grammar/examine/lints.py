@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from popek_grammar import machine as m
 from popek_grammar.diagnostics import Diagnostics
-from popek_grammar.resolve.effects import Effects, effects, nodes, stored, written
+from popek_grammar.examine.effects import Effects, effects, nodes, stored, written
 
 RESOURCES = (m.Role.CONTROL, m.Role.MODE, m.Role.MAP)
 
