@@ -129,6 +129,16 @@ class Smt:
         finally:
             self._solver.pop()
 
+    def values(self, facts: Sequence[Term], roots: Sequence[Term]) -> list[int] | None:
+        """What Z3 itself makes of terms in a model of `facts`, real arithmetic; None when there is no model."""
+        lowering = self._lowerings[False]
+        solver = z3.SolverFor("QF_UFBV", ctx=self.context)
+        solver.set("timeout", int(self.timeout * 1000))
+        solver.add(lowering.formula(t.and_(*facts)))
+        if solver.check() != z3.sat:
+            return None
+        return [lowering.number(solver.model(), root) for root in roots]
+
     def smtlib(self, goal: Term) -> str:
         """The goal as an SMT-LIB 2 benchmark in QF_UFBV, real arithmetic."""
         solver = z3.Solver(ctx=self.context)
@@ -231,15 +241,15 @@ class Lowering:
         variables: dict[str, int] = {}
         functions: dict[str, dict[tuple[int, ...], int]] = {}
         for term in t.free([goal]):
-            value = self._number(model, term)
+            value = self.number(model, term)
             if term.op == "var":
                 variables[term.name] = value
             else:
-                point = tuple(self._number(model, arg) for arg in term.args)
+                point = tuple(self.number(model, arg) for arg in term.args)
                 functions.setdefault(term.name, {})[point] = value
         return Model(variables, functions)
 
-    def _number(self, model: Any, term: Term) -> int:
+    def number(self, model: Any, term: Term) -> int:
         if term.is_const:
             return term.value
         kind = z3.BoolRef if term.width == t.BOOL else z3.BitVecRef

@@ -31,6 +31,16 @@ class Stepped:
     payload: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """An instruction's result: the trap it raises, or the state after it, arrays by the elements it wrote."""
+
+    trap: str | None
+    payload: tuple[int, ...]
+    scalars: dict[str, int]
+    arrays: dict[str, dict[int, int]]
+
+
 class Oracle:
     """A machine with a concrete state.
 
@@ -87,6 +97,17 @@ class Oracle:
         outcome = execute(self.machine, operands, state, Translated(), self._choose)
         following = t.add(state.scalars[self.machine.pc], operands.cells)
         return self._finish(state, operands.instruction.name, outcome, following)
+
+    def execute_only(self, instruction: Decoded) -> Executed:
+        """What a decoded instruction comes to from the current state, which stays; a trap is not entered."""
+        state = self.state()
+        operands = decoded(self.machine, instruction.instruction, instruction.encoding, instruction.operands)
+        outcome = execute(self.machine, operands, state, Translated(), self._choose)
+        if outcome.ok is not t.TRUE:
+            taken = next(trap for trap in outcome.traps if trap.condition is t.TRUE)
+            return Executed(taken.cause, tuple(value.value for value in taken.payload), {}, {})
+        scalars = {name: outcome.state.scalars[name].value for name in self.machine.scalars}
+        return Executed(None, (), scalars, {name: _written(array) for name, array in outcome.state.arrays.items()})
 
     def _interrupt(self, state: State) -> m.CauseDef | None:
         run = Run(self.machine, state.copy(), Translated(), self._choose)
@@ -172,15 +193,19 @@ class Oracle:
         for name in self.scalars:
             self.scalars[name] = state.scalars[name].value
         for name, array in state.arrays.items():
-            for write in array.writes:
-                if write.guard is t.TRUE and write.index.value != array.array.zero_at:
-                    self.arrays[name][write.index.value] = write.value.value
+            self.arrays[name].update(_written(array))
 
     def _choose(self, site: str, width: int, ranges: Ranges) -> Term:
         """The first legal value, or any legal one when seeded."""
         options = ranges or ((0, (1 << width) - 1),)
         low, high = options[0] if self.random is None else self.random.choice(options)
         return t.const(low if self.random is None else self.random.randint(low, high), width)
+
+
+def _written(array: ArrayValue) -> dict[int, int]:
+    """The elements that writes have changed, the last write of each standing; the zero element never changes."""
+    writes = (write for write in array.writes if write.guard is t.TRUE)
+    return {write.index.value: write.value.value for write in writes if write.index.value != array.array.zero_at}
 
 
 class _FetchFault(Exception):

@@ -112,7 +112,7 @@ class Translated:
             if run.path is t.FALSE:
                 return address
         outer, run.walk_translation = run.walk_translation, translation
-        with run.bound(va=t.resize(address, translation.va_width)):
+        with run.bound(va=address):
             result = run.body(translation.body, {})
         run.walk_translation = outer
         return result if result is not None else address
