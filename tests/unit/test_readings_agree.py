@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
+
 from machines import machine, variants
 from popek_checker.smt import Smt
 from popek_grammar import machine as m
