@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import product
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from popek_grammar.cache import remembered
 from popek_grammar.diagnostics import suggest
 from popek_grammar.load import configs_of, load_machine, machine_key
 from popek_grammar.machine import Machine
+
+if TYPE_CHECKING:
+    from popek_checker.check import Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,24 @@ def _parameter_settings(path: str, config: str | None, given: tuple[str, ...]) -
         yield dict(choice)
 
 
+def cross_check(machine: Machine, asked: Options, report: Report) -> None:
+    """Asks the second solver every goal of the report's table; two solvers that contradict each other are our bug."""
+    from popek_checker.check import main_claim
+    from popek_checker.crosscheck import Unavailable, disagreements, opinions
+    from popek_checker.decide import items
+
+    _, invariant = main_claim(machine, asked, list(machine.theorems.values()))
+    work = [item for item in items(machine) if not asked.instructions or item.instruction in asked.instructions]
+    try:
+        found = list(opinions(machine, work, report.claim, invariant))
+    except Unavailable as error:
+        raise click.UsageError(str(error)) from None
+    against = disagreements(found)
+    click.echo(f"cross-check: {len(found)} goals, {len(against)} disagreements", err=True)
+    if against:
+        raise RuntimeError(f"solvers disagree: {against[:3]}")
+
+
 def whole_report(key: str, machine: Machine, options: Settings, pool: Executor | None, caching: bool, tell: object) -> Report:
     """The report, at once when this very machine was reported on with these options before."""
 
@@ -96,7 +118,10 @@ def whole_report(key: str, machine: Machine, options: Settings, pool: Executor |
             options.guest, options.host, options.memory, options.reading, options.instructions, options.theorems, options.timeout
         )
         store = Cache(default_path()) if caching else None
-        return check(machine, asked, pool, store, tell, options.cross_check)  # type: ignore[arg-type]
+        report = check(machine, asked, pool, store, tell)  # type: ignore[arg-type]
+        if options.cross_check:
+            cross_check(machine, asked, report)
+        return report
 
     if not caching or options.cross_check:
         return decide()

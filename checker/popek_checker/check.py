@@ -61,7 +61,6 @@ def check(
     executor: Executor | None = None,
     cache: Cache | None = None,
     progress: Progress = lambda done, total, name: None,
-    cross_check: bool = False,
 ) -> Report:
     """The report of a machine: rows under the main claim, and every theorem under its own."""
     start = time.perf_counter()

@@ -207,7 +207,7 @@ def views_differ(one: State, other: State, first: State, second: State, machine:
     if move_one is None or move_other is None:
         return t.ne(one.arrays[name].read(place), other.arrays[name].read(place))
     back = move_one.backward(place)
-    twin = t.var(f"at.{array.name}'", array.index_width)
+    twin = t.var(f"at.{array.name}~", array.index_width)
     same = t.eq(move_other.backward(twin), back)
     inside = t.and_(move_one.inside(place), move_other.inside(twin), same)
     return t.and_(inside, t.ne(one.arrays[name].read(place), other.arrays[name].read(twin)))

@@ -31,7 +31,7 @@ from popek_grammar.meaning.instruction import Operands
 from popek_grammar.meaning.state import ArrayValue, State
 from popek_grammar.meaning.terms import Term
 
-TWIN = "'"
+TWIN = "~"
 """Suffix of the second copy's resource state."""
 
 
@@ -269,7 +269,7 @@ class Subject:
         copies = [*(self.copy(mode) for mode in self.modes), self.host_copy]
         if self.relocated:
             copies += [*self.pair(self.host, self.modes[-1], moved=True), *self.related(self.host)]
-        roots = [root for item in copies for root in (*self._roots(item), *item.facts, item.memory_trap)]
+        roots = [root for item in copies for root in (*self._roots(item), *item.facts, item.memory_trap, item.other_trap)]
         return [root.key for root in roots]
 
     def _roots(self, item: Copy) -> list[Term]:

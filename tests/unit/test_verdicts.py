@@ -14,7 +14,7 @@ from popek_checker.check import Options, check
 from popek_checker.verdict import Report, Truth
 
 
-@pytest.mark.parametrize("file,config", variants())
+@pytest.mark.parametrize(("file", "config"), variants())
 def test_theorems_come_out_as_expected(file: str, config: str) -> None:
     """`popek check` exits 0 on every shipped machine and configuration; every cell of the 1974 table is a theorem."""
     with ProcessPoolExecutor(2) as pool:

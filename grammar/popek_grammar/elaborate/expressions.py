@@ -350,7 +350,7 @@ def _name_of(ctx: Context, type_: m.Type, value_: int) -> str:
 
 def _site(ctx: Context, node: Node) -> str:
     span = ctx.span(node)
-    return f"{span.file.rsplit('/', 1)[-1]}:{span.line}:{span.column}"
+    return f"{span.file.rsplit('/', 1)[-1]}@{span.line}.{span.column}"
 
 
 def text_of(node: Token | None) -> str:

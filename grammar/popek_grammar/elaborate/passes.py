@@ -355,6 +355,9 @@ class _Work:
                         made = value(ctx, expr)
                         rules.append((str(key), made))
                         ctx.locals = {**ctx.locals, str(key): made.type}
+        if not any("name='exists'" in repr(made.condition) for made in guards):
+            hint = "guard exists(addr) else trap ..."
+            ctx.report("E0453", f"csr_space {name} does not say what happens to an address that no CSR has", node, help=hint)
         self.draft.csr_space = m.CsrSpace(str(name), width.width, tuple(rules), tuple(guards))
 
     def _function(self, node: Tree[Token]) -> None:

@@ -163,7 +163,7 @@ class Run:
 
     def open_choice(self, site: str, width: int, ranges: Ranges) -> Term:
         self.sites[site] = count = self.sites.get(site, 0) + 1
-        chosen = self.choose(site if count == 1 else f"{site}#{count}", width, ranges)
+        chosen = self.choose(site if count == 1 else f"{site}@{count}", width, ranges)
         if ranges is not None:
             self.assumptions.append(member(chosen, ranges))
         return chosen

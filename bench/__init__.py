@@ -1,0 +1,1 @@
+"""Benchmarks: each prints one table, with a peer in the same run where there is one."""

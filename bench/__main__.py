@@ -1,0 +1,146 @@
+"""`python -m bench [verdicts] [solvers] [mutants]`: what the checker costs, cold and warm, and its peers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+MACHINES = (("pg1974.isa", "default"), ("riscv/riscv.isa", "rv64"), ("riscv/riscv.isa", "rv32"), ("x86/ia32.isa", "base"))
+
+
+def main() -> None:
+    """Prints the tables asked for, all by default."""
+    wanted = sys.argv[1:] or ["verdicts", "solvers", "mutants"]
+    for name in wanted:
+        {"verdicts": verdicts, "solvers": solvers, "mutants": mutants}[name]()
+
+
+def verdicts() -> None:
+    """Wall seconds of the whole command: parsing, all verdicts cold and warm, and after an edit of one instruction."""
+    print("| machine | load cold | load warm | check cold | check warm | after an edit |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for file, config in MACHINES:
+        with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryDirectory() as copies:
+            spec = _copy(Path(copies)) / file
+            lint = ["lint", str(spec), "--config", config]
+            check = ["check", str(spec), "--config", config, "--jobs", "2"]
+            explain = ["explain", str(spec), "--config", config]
+            times = [_seconds(lint, cache)]
+            _seconds(explain, cache)
+            times.append(_seconds(explain, cache))
+            times += [_seconds(check, cache), _seconds(check, cache)]
+            _edit(spec)
+            times.append(_seconds(check, cache))
+            print(f"| {Path(file).stem} {config} | " + " | ".join(f"{t:.2f}" for t in times) + " |", flush=True)
+
+
+def _copy(folder: Path) -> Path:
+    import shutil
+
+    return Path(shutil.copytree(ROOT / "spec", folder / "spec"))
+
+
+def _edit(spec: Path) -> None:
+    """Changes what one instruction means."""
+    text = spec.read_text()
+    files = [spec] if "instr " in text else [spec.parent / "base.isa", spec.parent / "ordinary.isa"]
+    file = next(f for f in files if f.exists())
+    body = file.read_text()
+    for old, new in (("addi => a + b,", "addi => a - b,"), ("load(x, 14) + load(y, 14)", "load(x, 14) - load(y, 14)"), ("instr nop", "instr nop2")):
+        if old in body:
+            file.write_text(body.replace(old, new, 1))
+            return
+
+
+def _seconds(arguments: list[str], cache: str) -> float:
+    paths = os.pathsep.join(str(ROOT / part) for part in ("grammar", "checker", "reference_vmm"))
+    env = {**os.environ, "PYTHONPATH": paths, "POPEK_CACHE_DIR": cache}
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "from popek.cli import main; main()", *arguments], env=env, stdout=subprocess.DEVNULL, check=False)
+    return time.perf_counter() - start
+
+
+def solvers() -> None:
+    """The same obligations: ours in one process, Z3 and bitwuzla on the SMT-LIB text with a process each."""
+    import z3
+    from popek_checker.check import Options, main_claim
+    from popek_checker.crosscheck import QUESTIONS
+    from popek_checker.decide import items, make_subject
+    from popek_checker.smt import Smt
+    from popek_grammar.load import load_machine
+    from popek_grammar.meaning import terms as t
+
+    print("\n| machine | obligations | ours, incremental | z3, a process each | bitwuzla, a process each |")
+    print("| --- | --- | --- | --- | --- |")
+    scripts = {
+        "z3": "import sys,z3; s=z3.Solver(); s.from_string(sys.stdin.read()); print(s.check())",
+        "bitwuzla": "import sys\nfrom popek_checker.crosscheck import second_solver\nprint(second_solver()(sys.stdin.read()))",
+    }
+    for file, config in MACHINES:
+        machine = load_machine(str(ROOT / "spec" / file), config)
+        claim, invariant = main_claim(machine, Options(), list(machine.theorems.values()))
+        goals = []
+        for item in list(items(machine))[::7]:
+            subject = make_subject(machine, item, claim, invariant)
+            for question in QUESTIONS:
+                for ask in subject.ask(question):
+                    goal = t.and_(*(f for one in ask.copies for f in one.facts), *ask.constraints)
+                    goals += [] if goal.is_const else [goal]
+        goals = goals[:: max(1, len(goals) // 40)]
+        smt = Smt()
+        start = time.perf_counter()
+        for goal in goals:
+            smt.satisfiable([goal])
+        ours = time.perf_counter() - start
+        texts = [smt.smtlib(goal) for goal in goals]
+        row = [f"{_peer(scripts[name], texts):.2f}" for name in ("z3", "bitwuzla")]
+        print(f"| {Path(file).stem} {config} | {len(goals)} | {ours:.2f} | {' | '.join(row)} |", flush=True)
+    print(f"z3 {z3.get_version_string()}")
+
+
+def _peer(script: str, texts: list[str]) -> float:
+    paths = os.pathsep.join(str(ROOT / part) for part in ("grammar", "checker"))
+    env = {**os.environ, "PYTHONPATH": paths}
+    start = time.perf_counter()
+    for text in texts:
+        subprocess.run([sys.executable, "-c", script], input=text, text=True, env=env, capture_output=True, check=True)
+    return time.perf_counter() - start
+
+
+def mutants() -> None:
+    """The fate of every deleted guard, save and warl line, written to docs/mutants.md."""
+    from popek_checker.check import Options, main_claim
+    from popek_checker.mutants import Trial, fates
+    from popek_checker.mutants import mutants as all_mutants
+    from popek_grammar.elaborate import elaborate
+    from popek_grammar.source import load_file
+
+    lines = ["# Mutants", "", "Every `guard`, `save` and `warl` line deleted in turn. Written by `python -m bench mutants`.", ""]
+    print("\n| machine | mutants | noticed | no difference | seconds |\n| --- | --- | --- | --- | --- |")
+    for file, config in MACHINES:
+        sources = load_file(str(ROOT / "spec" / file))
+        machine = elaborate(sources, config)
+        claim, _ = main_claim(machine, Options(), list(machine.theorems.values()))
+        texts = dict(sources.texts)
+        start = time.perf_counter()
+        with ProcessPoolExecutor(2) as pool:
+            found = fates(Trial(texts, config, claim, tuple(all_mutants(texts))), pool, 16)
+        seconds = time.perf_counter() - start
+        noticed = sum(fate.noticed for fate in found)
+        print(f"| {machine.name} {config} | {len(found)} | {noticed} | {len(found) - noticed} | {seconds:.1f} |", flush=True)
+        lines += [f"## {machine.name} ({config})", "", "| line | deleted | noticed | how |", "| --- | --- | --- | --- |"]
+        for fate in found:
+            where = f"{Path(fate.mutant.file).name}:{fate.mutant.line}"
+            lines.append(f"| {where} | `{fate.mutant.text.replace('|', chr(92) + '|')}` | {'yes' if fate.noticed else 'no'} | {fate.how} |")
+        lines.append("")
+    (ROOT / "docs" / "mutants.md").write_text("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
