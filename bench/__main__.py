@@ -52,7 +52,9 @@ def _edit(spec: Path) -> None:
     files = [spec] if "instr " in text else [spec.parent / "base.isa", spec.parent / "ordinary.isa"]
     file = next(f for f in files if f.exists())
     body = file.read_text()
-    for old, new in (("addi => a + b,", "addi => a - b,"), ("load(x, 14) + load(y, 14)", "load(x, 14) - load(y, 14)"), ("instr nop", "instr nop2")):
+    addition, word = ("addi => a + b,", "addi => a - b,"), ("load(x, 14) + load(y", "load(x, 14) - load(y")
+    changes = (addition, word, ("instr nop", "instr nop2"))
+    for old, new in changes:
         if old in body:
             file.write_text(body.replace(old, new, 1))
             return
@@ -62,13 +64,15 @@ def _seconds(arguments: list[str], cache: str) -> float:
     paths = os.pathsep.join(str(ROOT / part) for part in ("grammar", "checker", "reference_vmm"))
     env = {**os.environ, "PYTHONPATH": paths, "POPEK_CACHE_DIR": cache}
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "from popek.cli import main; main()", *arguments], env=env, stdout=subprocess.DEVNULL, check=False)
+    command = [sys.executable, "-c", "from popek.cli import main; main()", *arguments]
+    subprocess.run(command, env=env, stdout=subprocess.DEVNULL, check=False)
     return time.perf_counter() - start
 
 
 def solvers() -> None:
     """The same obligations: ours in one process, Z3 and bitwuzla on the SMT-LIB text with a process each."""
     import z3
+
     from popek_checker.check import Options, main_claim
     from popek_checker.crosscheck import QUESTIONS
     from popek_checker.decide import items, make_subject
@@ -137,7 +141,8 @@ def mutants() -> None:
         lines += [f"## {machine.name} ({config})", "", "| line | deleted | noticed | how |", "| --- | --- | --- | --- |"]
         for fate in found:
             where = f"{Path(fate.mutant.file).name}:{fate.mutant.line}"
-            lines.append(f"| {where} | `{fate.mutant.text.replace('|', chr(92) + '|')}` | {'yes' if fate.noticed else 'no'} | {fate.how} |")
+            gone = fate.mutant.text.replace("|", "\\|")
+            lines.append(f"| {where} | `{gone}` | {'yes' if fate.noticed else 'no'} | {fate.how} |")
         lines.append("")
     (ROOT / "docs" / "mutants.md").write_text("\n".join(lines))
 

@@ -19,7 +19,11 @@ from popek_grammar.diagnostics import SpecError
 from popek_grammar.elaborate import elaborate_with_problems
 from popek_grammar.source import load_texts
 
-LINE = re.compile(r"(guard\b[^\n;]*?\belse\s+trap\s+\w+(?:\([^)\n]*\))?|\bsave\b[^\n;]*->[^\n;]*|\bwarl\s*\{[^}\n]*\}\s*else\s+[\w.]+)")
+LINE = re.compile(
+    r"(guard\b[^\n;]*?\belse\s+trap\s+\w+(?:\([^)\n]*\))?"
+    r"|\bsave\b[^\n;]*->[^\n;]*"
+    r"|\bwarl\s*\{[^}\n]*\}\s*else\s+[\w.]+)"
+)
 """What is deleted: a whole guard, a whole save, or the WARL rule of a field (which then takes anything)."""
 
 ASKED = frozenset({"theorem1", "theorem3", "exact"})

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from popek_checker.copies import Copy
+from popek_checker.program import program
 from popek_checker.questions import TWIN, Ask, Subject
 from popek_checker.smt import Model, Smt
 from popek_checker.verdict import Cell, Witness
@@ -15,6 +17,10 @@ from popek_grammar.meaning.terms import Term
 
 BIT_CHECKS = 60
 """At most this many solver calls are spent on clearing single bits."""
+
+
+SMALL_MEMORY = 64
+"""A memory of at most this many cells is shown whole, where it is not zero."""
 
 
 def minimise(smt: Smt, goal: Term) -> Model | None:
@@ -81,7 +87,8 @@ def describe(subject: Subject, ask: Ask, model: Model) -> Witness:
         if name.removesuffix(TWIN) not in machine.arrays
     )
     results = tuple(_result(item, model) for item in ask.copies)
-    return Witness(ask.question, ask.labels, operands, results, tuple(cells), tables)
+    made = Witness(ask.question, ask.labels, operands, results, tuple(cells), tables)
+    return replace(made, program=program(machine, subject.operands.instruction, made))
 
 
 def _result(item: Copy, model: Model) -> str:
@@ -109,6 +116,8 @@ def _array_cells(machine: m.Machine, copies: Sequence[Copy], model: Model) -> li
     cells = []
     for name, array in machine.arrays.items():
         points = {index[0] for key in (name, name + TWIN) for index in model.functions.get(key, {})}
+        if array.memory and array.count <= SMALL_MEMORY:
+            points = set(range(array.count))
         points |= {
             model.value(write.index)
             for item in copies

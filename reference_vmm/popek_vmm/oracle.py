@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from popek_grammar import machine as m
 from popek_grammar.decode import Decoded, Decoder
 from popek_grammar.meaning import terms as t
-from popek_grammar.meaning.evaluator import Ranges, Run
+from popek_grammar.meaning.evaluator import MemoryModel, Ranges, Run
 from popek_grammar.meaning.instruction import Operands, cell_bits, decoded, execute
 from popek_grammar.meaning.memory import Translated
 from popek_grammar.meaning.outcome import Outcome
@@ -45,11 +45,13 @@ class Oracle:
     """A machine with a concrete state.
 
     `scalars` maps names to numbers; `arrays` maps names to sparse dictionaries of elements (absent: zero). Open
-    choices (`choose`, `unspecified`) take their first legal value, or a random one with `seed`.
+    choices (`choose`, `unspecified`) take their first legal value, or a random one with `seed`. `memory` replaces the
+    declared translation, as the view of a witness does.
     """
 
-    def __init__(self, machine: m.Machine, seed: int | None = None) -> None:
+    def __init__(self, machine: m.Machine, seed: int | None = None, memory: MemoryModel | None = None) -> None:
         self.machine = machine
+        self.memory = memory or Translated()
         self.decoder = Decoder(machine)
         self.random = random.Random(seed) if seed is not None else None
         self.scalars: dict[str, int] = {}
@@ -86,7 +88,7 @@ class Oracle:
         if isinstance(fetched, Outcome):
             return self._finish(state, None, fetched, state.scalars[self.machine.pc])
         operands = fetched
-        outcome = execute(self.machine, operands, state, Translated(), self._choose)
+        outcome = execute(self.machine, operands, state, self.memory, self._choose)
         following = t.add(state.scalars[self.machine.pc], operands.cells)
         return self._finish(state, operands.instruction.name, outcome, following)
 
@@ -94,7 +96,7 @@ class Oracle:
         """Executes a decoded instruction at the current state without fetching it."""
         state = self.state()
         operands = decoded(self.machine, instruction.instruction, instruction.encoding, instruction.operands)
-        outcome = execute(self.machine, operands, state, Translated(), self._choose)
+        outcome = execute(self.machine, operands, state, self.memory, self._choose)
         following = t.add(state.scalars[self.machine.pc], operands.cells)
         return self._finish(state, operands.instruction.name, outcome, following)
 
@@ -102,7 +104,7 @@ class Oracle:
         """What a decoded instruction comes to from the current state, which stays; a trap is not entered."""
         state = self.state()
         operands = decoded(self.machine, instruction.instruction, instruction.encoding, instruction.operands)
-        outcome = execute(self.machine, operands, state, Translated(), self._choose)
+        outcome = execute(self.machine, operands, state, self.memory, self._choose)
         if outcome.ok is not t.TRUE:
             taken = next(trap for trap in outcome.traps if trap.condition is t.TRUE)
             return Executed(taken.cause, tuple(value.value for value in taken.payload), {}, {})
@@ -110,12 +112,12 @@ class Oracle:
         return Executed(None, (), scalars, {name: _written(array) for name, array in outcome.state.arrays.items()})
 
     def _interrupt(self, state: State) -> m.CauseDef | None:
-        run = Run(self.machine, state.copy(), Translated(), self._choose)
+        run = Run(self.machine, state.copy(), self.memory, self._choose)
         return next((cause for condition, cause in deliverable(run) if condition is t.TRUE), None)
 
     def _fetch(self, state: State) -> Operands | Outcome:
         """The decoded instruction at the program counter, or the outcome of a fetch that faulted or found nothing."""
-        run = Run(self.machine, state.copy(), Translated(), self._choose)
+        run = Run(self.machine, state.copy(), self.memory, self._choose)
         parcel = self.machine.parcel
         cells = parcel // cell_bits(self.machine)
         parcels: list[int] = []
@@ -163,7 +165,7 @@ class Oracle:
 
     def _trap(self, state: State, cause: str, payload: tuple[Term, ...], following: Term) -> None:
         payload = payload or tuple(t.const(0, width) for _, width in self.machine.causes.payload)
-        run = Run(self.machine, state.copy(), Translated(), self._choose)
+        run = Run(self.machine, state.copy(), self.memory, self._choose)
         if not self.machine.trap_stacks:
             raise Stopped(f"trap {cause}, and the machine declares no trap stack")
         enter(run, cause, payload, following)

@@ -7,6 +7,7 @@ the map state (Popek and Goldberg's E|R, compared as a view).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from popek_grammar import machine as m
@@ -139,7 +140,18 @@ class Translated:
 
 
 class View:
-    """Accesses go through one opaque map: whether an address faults and where it lies are free functions of it."""
+    """Accesses go through one opaque map: whether an address faults and where it lies are free functions of it.
+
+    `tables` makes the map a particular one, that of a witness: function name to (arguments to value); zero elsewhere.
+    """
+
+    def __init__(self, tables: Mapping[str, Mapping[tuple[int, ...], int]] | None = None) -> None:
+        self.tables = tables
+
+    def _map(self, name: str, width: int, address: Term) -> Term:
+        if self.tables is None:
+            return t.apply(name, width, (address,))
+        return t.const(self.tables.get(name, {}).get((address.value,), 0), width)
 
     def load(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> Term:
         array = main_array(run)
@@ -161,14 +173,14 @@ class View:
         self.store(run, address, value, "store", None)
 
     def _place(self, run: Run, address: Term, kind: str, width: int) -> Term:
-        fault = t.apply(f"view.{kind}{width}.faults", t.BOOL, (address,))
+        fault = self._map(f"view.{kind}{width}.faults", t.BOOL, address)
         path = run.path
         condition = t.and_(run.prefix, path, fault)
         if condition is not t.FALSE:
             payload = tuple(t.const(0, size) for _, size in run.machine.causes.payload)
             run.traps.append(TrapCase(condition, MEMORY_FAULT, payload, True))
         run.path = t.and_(path, t.not_(fault))
-        return t.apply("view.place", main_array(run).index_width, (address,))
+        return self._map("view.place", main_array(run).index_width, address)
 
 
 # -- shared pieces ---------------------------------------------------------------------------------------------------
