@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SPEC ?= spec/pg1974.isa
 
-.PHONY: check test quick lint bench clean
+.PHONY: check test lint bench clean
 
 check: $(VENV)/.installed
 	$(BIN)/popek check $(SPEC)
@@ -15,7 +15,7 @@ test: lint
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pyright --warnings
+	$(BIN)/pyright --warnings --pythonpath $(BIN)/python
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench

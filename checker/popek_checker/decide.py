@@ -15,6 +15,9 @@ from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.instruction import Operands, general
 
+ALWAYS_TRAPS = "always traps"
+"""The reason of an instruction that is not privileged because it never completes, bare or deprivileged."""
+
 OTHER_CSR = "other"
 """The part of a CSR instruction that names no register of the machine."""
 
@@ -114,6 +117,7 @@ def ask_privileged(smt: Smt, subject: Subject) -> Finding:
     runs, _, why = satisfiable(smt, subject, "runs")
     if runs is Truth.NO:
         executable, _, why = satisfiable(smt, subject, "executable")
+        why = why or (ALWAYS_TRAPS if executable is Truth.NO else "")
         return Finding("privileged", executable, reason=why, seconds=time.perf_counter() - start)
     truth = Truth.NO if runs is Truth.YES else Truth.UNKNOWN
     return Finding("privileged", truth, reason=why, seconds=time.perf_counter() - start)

@@ -70,7 +70,11 @@ class Summary:
         if self.violation is Truth.NO:
             if self.sensitive is Truth.YES:
                 return "sensitive, and always traps when deprivileged"
-            return "always traps" if self.privileged is Truth.YES else "the same wherever and in whatever mode it runs"
+            if self.privileged is Truth.YES:
+                return "always traps when deprivileged, and shows nothing"
+            if all(f.reason == "always traps" for row in self.rows for f in row.findings if f.question == "privileged"):
+                return "always traps, bare or deprivileged"
+            return "the same wherever and in whatever mode it runs"
         return _hole(next(row for row in self.rows if row.violation is Truth.YES))
 
     @property

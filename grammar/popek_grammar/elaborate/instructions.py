@@ -132,7 +132,7 @@ def _fitting(ctx: Context, parts: Sequence[Tree[Token]], patterns: list[Pattern]
 
 def _asm(template: str, name: str, pattern: Pattern, fragments: dict[str, list[Alternative]]) -> str:
     """The template with the member's mnemonic and the chosen fragments' texts put in."""
-    text = template.replace("{op}", name.replace("_", "."))
+    text = template.replace("{op}", name.rstrip("_").replace("_", "."))
     for fragment_name, ordinal in pattern.choices:
         text = text.replace(f"{{{fragment_name}}}", fragments[fragment_name][ordinal].asm)
     return text
