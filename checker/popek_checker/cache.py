@@ -8,13 +8,16 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import re
 import sqlite3
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from popek_checker.decide import Item, make_subject
+from popek_checker.decide import Item
 from popek_checker.keys import code_digest
-from popek_checker.verdict import Claim, Row
+from popek_checker.questions import Subject
+from popek_checker.verdict import Row
 from popek_grammar import machine as m
 
 
@@ -85,12 +88,20 @@ def default_path() -> Path:
     return Path(base) / "popek" / "verdicts.sqlite"
 
 
-def row_key(
-    machine: m.Machine, item: Item, claim: Claim, invariant: tuple[m.Expr, ...], wanted: frozenset[str]
-) -> str:
-    """A digest of everything that a row depends on: the copies' terms, the claim, and the code that decides."""
-    subject = make_subject(machine, item, claim, invariant)
-    digest = hashlib.blake2b(code_digest().encode(), digest_size=20)
-    for part in (item, claim, sorted(wanted), machine.modes, subject.fingerprint()):
-        digest.update(repr(part).encode())
-    return digest.hexdigest()
+def machine_digest(machine: m.Machine) -> str:
+    """A digest of all that instructions stand on: everything in the machine but the instructions, theorems and places."""
+    bare = replace(machine, instructions={}, theorems={}, aliases=(), program=(), files=(), configs=())
+    text = re.sub(r"Span\([^)]*\)", "", repr(bare))
+    return hashlib.blake2b(f"{code_digest()} {text}".encode(), digest_size=20).hexdigest()
+
+
+def text_key(base: str, instruction: m.Instruction, item: Item, asked: tuple[object, ...]) -> str:
+    """The cheap key: the text of the instruction and of what it stands on. An edit elsewhere leaves it as it is."""
+    text = re.sub(r"Span\([^)]*\)", "", repr(instruction))
+    return hashlib.blake2b(f"{base} {item} {asked} {text}".encode(), digest_size=20).hexdigest()
+
+
+def meaning_key(subject: Subject, item: Item, asked: tuple[object, ...]) -> str:
+    """The exact key: the terms that the answers depend on. An edit that means the same leaves it as it is."""
+    parts = (code_digest(), item, asked, subject.machine.modes, subject.fingerprint())
+    return hashlib.blake2b(repr(parts).encode(), digest_size=20).hexdigest()

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeAlias
 
-from popek_checker.cache import Cache, row_key
-from popek_checker.decide import EVERYTHING, Item, decide, items
+from popek_checker.cache import Cache, machine_digest, meaning_key, text_key
+from popek_checker.decide import EVERYTHING, Item, decide, items, make_subject
 from popek_checker.smt import Smt
 from popek_checker.theorems import claim_of, judge
 from popek_checker.verdict import Claim, Report, Row, Truth
@@ -45,6 +46,7 @@ class Batch:
     wanted: frozenset[str]
     items: tuple[Item, ...]
     timeout: float
+    cache: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,10 @@ class Asked:
 
     invariant: tuple[m.Expr, ...]
     wanted: frozenset[str]
+
+    def said(self, claim: Claim) -> tuple[object, ...]:
+        """What a row was asked, for its key."""
+        return claim, sorted(self.wanted)
 
 
 def check(
@@ -131,22 +137,36 @@ def decide_all(
 ) -> tuple[dict[Claim, tuple[Row, ...]], int]:
     """Rows of all items under all claims: from the cache where it has them, else decided, in parallel."""
     found: dict[tuple[Claim, Item], Row] = {}
-    keys = {}
+    keys: dict[tuple[Claim, Item], str] = {}
     if cache is not None:
+        base = machine_digest(machine)
         for claim, asked in claims.items():
+            said = asked.said(claim)
             for item in work:
-                keys[claim, item] = row_key(machine, item, claim, asked.invariant, asked.wanted)
+                keys[claim, item] = text_key(base, machine.instructions[item.instruction], item, said)
         stored = cache.get_many(keys.values())
         found = {pair: stored[key] for pair, key in keys.items() if key in stored}
     cached, total = len(found), len(claims) * len(work)
     progress(cached, total, "")
-    for batch, rows in _run(_batches(machine, claims, work, timeout, found), executor):
-        fresh = dict(zip(((batch.claim, item) for item in batch.items), rows, strict=True))
-        found |= fresh
+    path = str(cache.path) if cache is not None else None
+    for batch, decided in _run(_batches(machine, claims, work, timeout, found, path), executor):
+        fresh = {(batch.claim, item): one for item, one in zip(batch.items, decided, strict=True)}
+        found |= {pair: one.row for pair, one in fresh.items()}
+        cached += sum(one.known for one in decided)
         if cache is not None:
-            cache.put_many({keys[pair]: row for pair, row in fresh.items() if settled(row)})
+            keep = {pair: one for pair, one in fresh.items() if settled(one.row)}
+            cache.put_many({keys[pair]: one.row for pair, one in keep.items()} | {one.key: one.row for one in keep.values()})
         progress(len(found), total, batch.items[-1].instruction)
     return {claim: tuple(found[claim, item] for item in work) for claim in claims}, cached
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A row, the key of what it means, and whether the cache knew it."""
+
+    row: Row
+    key: str
+    known: bool
 
 
 def settled(row: Row) -> bool:
@@ -160,16 +180,18 @@ def _batches(
     work: Sequence[Item],
     timeout: float,
     found: dict[tuple[Claim, Item], Row],
+    cache: str | None,
 ) -> list[Batch]:
     batches = []
     for claim, asked in claims.items():
         missing = [item for item in work if (claim, item) not in found]
         for first in range(0, len(missing), CHUNK):
-            batches.append(Batch(machine, claim, asked.invariant, asked.wanted, tuple(missing[first : first + CHUNK]), timeout))
+            chunk = tuple(missing[first : first + CHUNK])
+            batches.append(Batch(machine, claim, asked.invariant, asked.wanted, chunk, timeout, cache))
     return batches
 
 
-def _run(batches: Sequence[Batch], executor: Executor | None) -> Iterable[tuple[Batch, list[Row]]]:
+def _run(batches: Sequence[Batch], executor: Executor | None) -> Iterable[tuple[Batch, list[Decided]]]:
     """Each batch with its rows, as they come."""
     if executor is None or len(batches) < 2:
         return ((batch, decide_batch(batch)) for batch in batches)
@@ -182,10 +204,20 @@ def _run(batches: Sequence[Batch], executor: Executor | None) -> Iterable[tuple[
 _solvers: dict[float, Smt] = {}
 
 
-def decide_batch(batch: Batch) -> list[Row]:
+def decide_batch(batch: Batch) -> list[Decided]:
     """The rows of a batch. Runs in a worker, which keeps its solver from batch to batch."""
     smt = _solvers.setdefault(batch.timeout, Smt(batch.timeout))
-    return [decide(batch.machine, item, batch.claim, batch.invariant, smt, batch.wanted) for item in batch.items]
+    cache = Cache(Path(batch.cache)) if batch.cache is not None else None
+    return [_decide(batch, item, smt, cache) for item in batch.items]
+
+
+def _decide(batch: Batch, item: Item, smt: Smt, cache: Cache | None) -> Decided:
+    subject = make_subject(batch.machine, item, batch.claim, batch.invariant)
+    if cache is None:
+        return Decided(decide(subject, item, smt, batch.wanted), "", False)
+    key = meaning_key(subject, item, Asked(batch.invariant, batch.wanted).said(batch.claim))
+    known = cache.get_many([key]).get(key)
+    return Decided(known or decide(subject, item, smt, batch.wanted), key, known is not None)
 
 
 EXCLUSIONS = (

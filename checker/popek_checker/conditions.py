@@ -11,7 +11,7 @@ from itertools import combinations
 
 from popek_checker.copies import pieces
 from popek_checker.questions import TWIN, Subject
-from popek_checker.smt import Smt, Status
+from popek_checker.smt import Model, Smt, Status
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.terms import Term
@@ -24,17 +24,23 @@ def condition(smt: Smt, subject: Subject) -> tuple[str, ...]:
     """The smallest set of settings under which the deprivileged run always traps; empty when there is none."""
     host = subject.host_copy
     candidates = atoms(subject)
+    escapes: list[frozenset[Term]] = []
     for size in (1, 2) if len(candidates) <= MOST_CANDIDATES else (1,):
         for chosen in combinations(candidates, size):
-            setting = t.and_(*chosen)
-            if works(smt, [*host.facts, setting], host.ok):
+            if any(escape.issuperset(chosen) for escape in escapes):
+                continue
+            answer = smt.check([*host.facts, *chosen, host.ok])
+            if answer.model is not None:
+                escapes.append(true_atoms(answer.model, candidates))
+            elif answer.status is Status.UNSAT and smt.satisfiable([*host.facts, *chosen]):
                 return tuple(text(atom, subject.machine) for atom in chosen)
     return ()
 
 
-def works(smt: Smt, facts: Sequence[Term], ok: Term) -> bool:
-    """With these facts the run never completes, and the facts can hold."""
-    return smt.check([*facts, ok]).status is Status.UNSAT and smt.check(list(facts)).status is Status.SAT
+def true_atoms(model: Model, candidates: Sequence[Term]) -> frozenset[Term]:
+    """The candidates that hold in a state where the run completes: no setting made of them alone can work."""
+    values = model.evaluate(candidates)
+    return frozenset(atom for atom in candidates if values[atom].payload)
 
 
 def atoms(subject: Subject) -> list[Term]:

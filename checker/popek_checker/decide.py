@@ -65,11 +65,8 @@ _NEEDS: dict[str, tuple[str, ...]] = {
 _ONLY_UNPRIVILEGED = frozenset(name for name, needs in _NEEDS.items() if needs[0] == "privileged")
 
 
-def decide(
-    machine: m.Machine, item: Item, claim: Claim, invariant: tuple[m.Expr, ...], smt: Smt, wanted: frozenset[str] = EVERYTHING
-) -> Row:
-    """The row of one item under a claim. `wanted` are the shows that read it; no question is asked that none reads."""
-    subject = make_subject(machine, item, claim, invariant)
+def decide(subject: Subject, item: Item, smt: Smt, wanted: frozenset[str] = EVERYTHING) -> Row:
+    """The row of one item. `wanted` are the shows that read it; no question is asked that none reads."""
     needs = {question for show in wanted for question in _NEEDS.get(show, (show,))}
     full = wanted == EVERYTHING
     findings = [ask_privileged(smt, subject)] if full or "privileged" in needs else []

@@ -106,7 +106,8 @@ class Judge:
         return self._rows[item]
 
     def decide(self, machine: m.Machine, item: Item) -> Row:
-        return decide(machine, item, self.claim, self.invariant(machine), self.smt, ASKED)
+        subject = make_subject(machine, item, self.claim, self.invariant(machine))
+        return decide(subject, item, self.smt, ASKED)
 
     def means(self, machine: m.Machine, item: Item) -> list[int]:
         """A digest of what an item means."""

@@ -35,10 +35,11 @@ class Model:
 
     variables: Mapping[str, int] = field(default_factory=dict)
     functions: Mapping[str, Mapping[tuple[int, ...], int]] = field(default_factory=dict)
+    _known: dict[Term, Term] = field(default_factory=dict, compare=False, repr=False)
 
     def evaluate(self, roots: Iterable[Term]) -> dict[Term, Term]:
         """Every term below `roots` as a constant; what the model leaves open is zero."""
-        return t.substitute(roots, self._leaf)
+        return t.substitute(roots, self._leaf, self._known)
 
     def value(self, term: Term) -> int:
         """The number that one term has in the model."""

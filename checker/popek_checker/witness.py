@@ -49,19 +49,21 @@ def minimise(smt: Smt, goal: Term) -> Model | None:
 
 
 def _shrink(smt: Smt, goal: Term, kept: list[Term], leaf: Term, budget: int) -> int:
-    """Fixes `leaf` to one if that works, else clears its bits from the top. Returns the number of solver calls."""
+    """Fixes `leaf` to one if that works, else clears its bits by halving. Returns the number of solver calls."""
     one = t.eq(leaf, t.const(1, leaf.width))
     if smt.satisfiable([goal, *kept, one]):
         kept.append(one)
         return 1
-    calls = 1
-    for bit in reversed(range(leaf.width)):
-        if calls >= budget:
-            break
-        clear = t.eq(t.extract(leaf, bit, bit), t.const(0, 1))
+    calls, ranges = 1, [(leaf.width - 1, 0)]
+    while ranges and calls < budget:
+        hi, lo = ranges.pop()
+        clear = t.eq(t.extract(leaf, hi, lo), t.const(0, hi - lo + 1))
         calls += 1
         if smt.satisfiable([goal, *kept, clear]):
             kept.append(clear)
+        elif hi > lo:
+            middle = (hi + lo) // 2
+            ranges += [(middle, lo), (hi, middle + 1)]
     return calls
 
 

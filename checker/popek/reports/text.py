@@ -100,7 +100,7 @@ def _theorems(console: Console, report: Report) -> None:
         console.print(Text(f"{title}: {word(truth)}", style={"holds": "green", "fails": "red"}.get(word(truth), "yellow")))
     for theorem in report.theorems:
         console.print(_theorem(theorem))
-    console.print(f"{report.seconds:.2f} s, {report.cached} of {len(report.rows)} rows from the cache", style="dim")
+    console.print(f"{report.seconds:.2f} s, {report.cached} rows from the cache", style="dim")
 
 
 def _theorem(theorem: TheoremResult) -> Text:

@@ -7,7 +7,7 @@ Two terms are equal exactly when they are the same object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from hashlib import blake2b
 from typing import Final
 
@@ -562,8 +562,8 @@ def rebuild(term: Term, args: tuple[Term, ...]) -> Term:
             return OPERATIONS[op](*args)
 
 
-def postorder(roots: Iterable[Term]) -> list[Term]:
-    """Every node below `roots` once, arguments first. No recursion: terms may be deep."""
+def postorder(roots: Iterable[Term], below: Collection[Term] = ()) -> list[Term]:
+    """Every node below `roots` once, arguments first, but what is in `below`. No recursion: terms may be deep."""
     seen: set[Term] = set()
     order: list[Term] = []
     stack = [(root, False) for root in roots]
@@ -571,17 +571,24 @@ def postorder(roots: Iterable[Term]) -> list[Term]:
         term, done = stack.pop()
         if done:
             order.append(term)
-        elif term not in seen:
+        elif term not in seen and term not in below:
             seen.add(term)
             stack.append((term, True))
             stack.extend((arg, False) for arg in term.args if arg not in seen)
     return order
 
 
-def substitute(roots: Iterable[Term], replace: Callable[[Term, tuple[Term, ...]], Term | None]) -> dict[Term, Term]:
-    """Rewrites bottom up: `replace(node, new_args)` gives the new node, or None to rebuild it folded."""
-    new: dict[Term, Term] = {}
-    for term in postorder(roots):
+def substitute(
+    roots: Iterable[Term],
+    replace: Callable[[Term, tuple[Term, ...]], Term | None],
+    known: dict[Term, Term] | None = None,
+) -> dict[Term, Term]:
+    """Rewrites bottom up: `replace(node, new_args)` gives the new node, or None to rebuild it folded.
+
+    `known` holds what was rewritten before, and is added to.
+    """
+    new: dict[Term, Term] = {} if known is None else known
+    for term in postorder(roots, new):
         args = tuple(new[arg] for arg in term.args)
         found = replace(term, args)
         new[term] = found if found is not None else (rebuild(term, args) if args else term)
