@@ -31,7 +31,8 @@ def test_second_stage_composes() -> None:
         (
             "isa t { encoding little parcel 8 }",
             "modes { U = 0 < S = 1 }",
-            "state { pc : bits(8)\n epc : bits(8)\n A : bits(8)\n m : mode role mode reset S\n off : bits(8) role map\n ram : mem(8 -> 8) }",
+            "state { pc : bits(8)\n epc : bits(8)\n A : bits(8)\n m : mode role mode reset S",
+            "off : bits(8) role map\n ram : mem(8 -> 8) }",
             "causes (where: bits(8)) { bad = 0 }",
             "fault bounds { fetch, load, store, rmw => bad(va) }",
             "translation one { va 8\n yield va + 1 }",
