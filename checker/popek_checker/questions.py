@@ -16,7 +16,6 @@ from popek_checker.copies import (
     copy,
     finished,
     holds,
-    is_resource,
     pieces,
     relocation,
     resources_differ,
@@ -436,8 +435,3 @@ def vector_cells(machine: m.Machine, memory: str) -> list[Term]:
         roots = list(run.state.scalars.values())
         cells |= {leaf.args[0] for leaf in t.free(roots) if leaf.op == "apply" and leaf.name == memory and leaf.args[0].is_const}
     return sorted(cells, key=lambda cell: cell.value)
-
-
-def resource_names(machine: m.Machine) -> tuple[str, ...]:
-    """Every piece of the resource state."""
-    return tuple(n for n, p in pieces(machine) if is_resource(p.role))
