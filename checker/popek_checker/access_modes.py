@@ -19,8 +19,8 @@ def derived_access(machine: m.Machine, name: str) -> dict[str, str]:
 
 
 def _access(smt: Smt, item: Copy) -> str:
-    runs = smt.check([*item.facts, item.ok]).status
-    traps = smt.check([*item.facts, item.other_trap]).status
+    runs = smt.check([*item.facts, item.ok], model=False).status
+    traps = smt.check([*item.facts, item.other_trap], model=False).status
     if Status.UNKNOWN in (runs, traps):
         return "unknown"
     if runs is Status.UNSAT:

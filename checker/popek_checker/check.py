@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from popek_checker.cache import Cache, machine_digest, meaning_key, text_key
 from popek_checker.decide import EVERYTHING, Item, decide, items, make_subject
+from popek_checker.questions import Copies, Subject
 from popek_checker.smt import Smt
 from popek_checker.theorems import claim_of, judge
 from popek_checker.verdict import Claim, Report, Row, Truth
@@ -37,19 +38,6 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Work for one worker: items under one claim; `invariant` is H, resolved."""
-
-    machine: m.Machine
-    claim: Claim
-    invariant: tuple[m.Expr, ...]
-    wanted: frozenset[str]
-    items: tuple[Item, ...]
-    timeout: float
-    cache: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Asked:
     """What is asked under a claim: H, resolved, and what the theorems under it show."""
 
@@ -59,6 +47,21 @@ class Asked:
     def said(self, claim: Claim) -> tuple[object, ...]:
         """What a row was asked, for its key."""
         return claim, sorted(self.wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Work for one worker: items, each under all the claims that need its row, so that they share its copies."""
+
+    machine: m.Machine
+    claims: tuple[tuple[Claim, Asked], ...]
+    items: tuple[Item, ...]
+    timeout: float
+    cache: str | None
+
+    @property
+    def pairs(self) -> list[tuple[Claim, Item]]:
+        return [(claim, item) for item in self.items for claim, _ in self.claims]
 
 
 def check(
@@ -150,7 +153,7 @@ def decide_all(
     progress(cached, total, "")
     path = str(cache.path) if cache is not None else None
     for batch, decided in _run(_batches(machine, claims, work, timeout, found, path), executor):
-        fresh = {(batch.claim, item): one for item, one in zip(batch.items, decided, strict=True)}
+        fresh = dict(zip(batch.pairs, decided, strict=True))
         found |= {pair: one.row for pair, one in fresh.items()}
         cached += sum(one.known for one in decided)
         if cache is not None:
@@ -182,13 +185,17 @@ def _batches(
     found: dict[tuple[Claim, Item], Row],
     cache: str | None,
 ) -> list[Batch]:
-    batches = []
-    for claim, asked in claims.items():
-        missing = [item for item in work if (claim, item) not in found]
-        for first in range(0, len(missing), CHUNK):
-            chunk = tuple(missing[first : first + CHUNK])
-            batches.append(Batch(machine, claim, asked.invariant, asked.wanted, chunk, timeout, cache))
-    return batches
+    missing: dict[tuple[Claim, ...], list[Item]] = {}
+    for item in work:
+        lacking = tuple(claim for claim in claims if (claim, item) not in found)
+        if lacking:
+            missing.setdefault(lacking, []).append(item)
+    return [
+        Batch(machine, tuple((claim, claims[claim]) for claim in lacking), tuple(some[first : first + size]), timeout, cache)
+        for lacking, some in missing.items()
+        for size in [max(1, CHUNK // len(lacking))]
+        for first in range(0, len(some), size)
+    ]
 
 
 def _run(batches: Sequence[Batch], executor: Executor | None) -> Iterable[tuple[Batch, list[Decided]]]:
@@ -208,16 +215,21 @@ def decide_batch(batch: Batch) -> list[Decided]:
     """The rows of a batch. Runs in a worker, which keeps its solver from batch to batch."""
     smt = _solvers.setdefault(batch.timeout, Smt(batch.timeout))
     cache = Cache(Path(batch.cache)) if batch.cache is not None else None
-    return [_decide(batch, item, smt, cache) for item in batch.items]
+    decided = []
+    for item in batch.items:
+        copies: Copies = {}
+        for claim, asked in batch.claims:
+            subject = make_subject(batch.machine, item, claim, asked.invariant, copies)
+            decided.append(_decide(subject, item, claim, asked, smt, cache))
+    return decided
 
 
-def _decide(batch: Batch, item: Item, smt: Smt, cache: Cache | None) -> Decided:
-    subject = make_subject(batch.machine, item, batch.claim, batch.invariant)
+def _decide(subject: Subject, item: Item, claim: Claim, asked: Asked, smt: Smt, cache: Cache | None) -> Decided:
     if cache is None:
-        return Decided(decide(subject, item, smt, batch.wanted), "", False)
-    key = meaning_key(subject, item, Asked(batch.invariant, batch.wanted).said(batch.claim))
+        return Decided(decide(subject, item, smt, asked.wanted), "", False)
+    key = meaning_key(subject, item, asked.said(claim))
     known = cache.get_many([key]).get(key)
-    return Decided(known or decide(subject, item, smt, batch.wanted), key, known is not None)
+    return Decided(known or decide(subject, item, smt, asked.wanted), key, known is not None)
 
 
 EXCLUSIONS = (

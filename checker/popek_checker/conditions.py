@@ -11,7 +11,7 @@ from itertools import combinations
 
 from popek_checker.copies import pieces
 from popek_checker.questions import TWIN, Subject
-from popek_checker.smt import Model, Smt, Status
+from popek_checker.smt import Scope, Smt, Status
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.terms import Term
@@ -25,22 +25,22 @@ def condition(smt: Smt, subject: Subject) -> tuple[str, ...]:
     host = subject.host_copy
     candidates = atoms(subject)
     escapes: list[frozenset[Term]] = []
-    for size in (1, 2) if len(candidates) <= MOST_CANDIDATES else (1,):
-        for chosen in combinations(candidates, size):
-            if any(escape.issuperset(chosen) for escape in escapes):
-                continue
-            answer = smt.check([*host.facts, *chosen, host.ok])
-            if answer.model is not None:
-                escapes.append(true_atoms(answer.model, candidates))
-            elif answer.status is Status.UNSAT and smt.satisfiable([*host.facts, *chosen]):
-                return tuple(text(atom, subject.machine) for atom in chosen)
+    with smt.within(host.facts) as scope:
+        for size in (1, 2) if len(candidates) <= MOST_CANDIDATES else (1,):
+            for chosen in combinations(candidates, size):
+                if any(escape.issuperset(chosen) for escape in escapes):
+                    continue
+                status = scope.status(t.and_(*chosen, host.ok))
+                if status is Status.SAT:
+                    escapes.append(true_atoms(scope, candidates))
+                elif status is Status.UNSAT and scope.status(t.and_(*chosen)) is Status.SAT:
+                    return tuple(text(atom, subject.machine) for atom in chosen)
     return ()
 
 
-def true_atoms(model: Model, candidates: Sequence[Term]) -> frozenset[Term]:
+def true_atoms(scope: Scope, candidates: Sequence[Term]) -> frozenset[Term]:
     """The candidates that hold in a state where the run completes: no setting made of them alone can work."""
-    values = model.evaluate(candidates)
-    return frozenset(atom for atom in candidates if values[atom].payload)
+    return frozenset(atom for atom in candidates if scope.found(atom))
 
 
 def atoms(subject: Subject) -> list[Term]:

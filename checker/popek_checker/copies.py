@@ -97,7 +97,7 @@ def visible_differ(one: State, other: State, machine: m.Machine, skip: tuple[str
 def _differ(one: State, other: State, machine: m.Machine, wanted: Callable[[m.Role], bool], skip: tuple[str, ...]) -> Term:
     differences = []
     for name, scalar in machine.scalars.items():
-        if wanted(scalar.role) and name not in skip:
+        if one.scalars[name] is not other.scalars[name] and wanted(scalar.role) and name not in skip:
             differences.append(t.ne(one.scalars[name], other.scalars[name]))
     for name, array in machine.arrays.items():
         if wanted(array.role) and name not in skip:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from popek_checker.conditions import condition
-from popek_checker.questions import Ask, Literal, Subject
+from popek_checker.questions import Ask, Copies, Literal, Subject
 from popek_checker.smt import Smt, Status
 from popek_checker.verdict import Claim, Finding, Row, Truth
 from popek_checker.witness import witness
@@ -88,14 +88,16 @@ def decide(subject: Subject, item: Item, smt: Smt, wanted: frozenset[str] = EVER
 _QUESTIONS = ("control_sensitive", "mode", "location", "trap_sensitive", "user_sensitive", "inexact", "inexact_user")
 
 
-def make_subject(machine: m.Machine, item: Item, claim: Claim, invariant: tuple[m.Expr, ...]) -> Subject:
-    """The copies of one instruction, ready to be asked about."""
+def make_subject(
+    machine: m.Machine, item: Item, claim: Claim, invariant: tuple[m.Expr, ...], copies: Copies | None = None
+) -> Subject:
+    """The copies of one instruction, ready to be asked about; `copies` are those of the same item made before."""
     top, host = machine.modes.code(claim.guest), machine.modes.code(claim.host)
     limits = sorted((machine.modes.rank(host), machine.modes.rank(top)))
     modes = tuple(code for rank, (_, code) in enumerate(machine.modes.members) if limits[0] <= rank <= limits[1])
     operands = item_operands(machine, item)
     kind = Literal if claim.reading == "literal" else Subject
-    return kind(machine, operands, modes, host, claim.memory, invariant)
+    return kind(machine, operands, modes, host, claim.memory, invariant, {} if copies is None else copies)
 
 
 def item_operands(machine: m.Machine, item: Item) -> Operands:
@@ -138,7 +140,7 @@ def satisfiable(smt: Smt, subject: Subject, question: str) -> tuple[Truth, Ask |
         goal = t.and_(*ask.constraints)
         if goal is t.FALSE:
             continue
-        found = smt.check([*(fact for item in ask.copies for fact in item.facts), goal])
+        found = smt.check([*(fact for item in ask.copies for fact in item.facts), goal], model=False)
         if found.status is Status.SAT:
             return Truth.YES, ask, ""
         if found.status is Status.UNKNOWN:

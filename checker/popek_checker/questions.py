@@ -8,8 +8,9 @@ the literal reading excludes memory traps only and follows every other trap thro
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypeAlias
 
 from popek_checker.copies import (
     Copy,
@@ -44,6 +45,10 @@ class Ask:
     constraints: tuple[Term, ...]
 
 
+Copies: TypeAlias = dict[tuple[int, str, str], Copy]
+"""Executions of one instruction by mode, suffix and memory model; terms are hash-consed, so claims can share them."""
+
+
 @dataclass(frozen=True)
 class Subject:
     """One instruction under one claim: `guest` modes (least privileged first), the real mode `host`, invariant H."""
@@ -54,20 +59,16 @@ class Subject:
     host: int
     memory: str
     invariant: tuple[m.Expr, ...]
+    copies: Copies = field(default_factory=dict)
 
     # -- copies ------------------------------------------------------------------------------------------------------
 
     def copy(self, mode: int, suffix: str = "") -> Copy:
         """The instruction at `mode`; kept, since many questions ask of the same copies."""
-        return self._copies.setdefault((mode, suffix, "plain"), self._plain(mode, suffix))
-
-    @cached_property
-    def _copies(self) -> dict[tuple[int, str, str], Copy]:
-        return {}
-
-    def _plain(self, mode: int, suffix: str) -> Copy:
-        found = self._copies.get((mode, suffix, "plain"))
-        return found or copy(self.machine, self.operands, start(self.machine, mode, suffix), self.memory)
+        key = (mode, suffix, self.memory)
+        if key not in self.copies:
+            self.copies[key] = copy(self.machine, self.operands, start(self.machine, mode, suffix), self.memory)
+        return self.copies[key]
 
     @cached_property
     def host_copy(self) -> Copy:

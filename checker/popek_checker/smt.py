@@ -7,7 +7,8 @@ uninterpreted functions first, which is sound for `unsat`; a `sat` answer is ask
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
@@ -20,6 +21,10 @@ from popek_grammar.meaning.terms import Term
 
 OPAQUE_WIDTH: Final = 8
 """Products and quotients wider than this are opaque at first."""
+FIRST_LIMIT: Final = 3_000_000
+"""Z3's resource units for one answer before a heavier solver is tried; about a million a second."""
+SMALL_LIMIT: Final = 300_000
+"""The same for many small questions where unknown only means: not this one."""
 _OPAQUE: Final = frozenset({"mul", "udiv", "urem", "sdiv", "srem"})
 
 
@@ -76,24 +81,19 @@ class Smt:
         self._solver = z3.SimpleSolver(ctx=self.context)
         self.dump: list[str] | None = None
 
-    def satisfiable(self, constraints: Sequence[Term]) -> bool:
-        """Whether the conjunction is known to hold somewhere; cheaper than `check`, since no model is read."""
-        goal = t.and_(*constraints)
-        if goal.is_const or self._has_opaque(goal):
-            return self.check(constraints).status is Status.SAT
-        return self._ask(goal, opaque=True, model=False).status is Status.SAT
+    def check(self, constraints: Sequence[Term], model: bool = True) -> Answer:
+        """Decides the conjunction. Folding first; then opaque arithmetic; then, if that finds a model, the real one.
 
-    def check(self, constraints: Sequence[Term]) -> Answer:
-        """Decides the conjunction. Folding first; then opaque arithmetic; then, if that finds a model, the real one."""
+        Without `model` none is read from the solver, which is cheaper.
+        """
         goal = t.and_(*constraints)
         if goal is t.FALSE:
             return Answer(Status.UNSAT)
         if goal is t.TRUE:
             return Answer(Status.SAT, Model())
-        answer = self._ask(goal, opaque=True)
-        if answer.status is Status.SAT and self._has_opaque(goal):
-            return self._confirm(goal, answer)
-        return answer
+        opaque = self._has_opaque(goal)
+        answer = self._ask(goal, opaque=True, model=model or opaque)
+        return self._confirm(goal, answer) if opaque and answer.status is Status.SAT else answer
 
     def _confirm(self, goal: Term, answer: Answer) -> Answer:
         """A model under opaque arithmetic stands when it also satisfies the real operators; else ask again."""
@@ -112,7 +112,7 @@ class Smt:
             self._solver.add(formula)
             if self.dump is not None:
                 self.dump.append(self._solver.to_smt2())
-            self._solver.set("rlimit", 3_000_000)
+            self._solver.set("rlimit", FIRST_LIMIT)
             result, solver = self._solver.check(), self._solver
             if result == z3.unknown:
                 solver = z3.SolverFor("QF_UFBV", ctx=self.context)
@@ -129,6 +129,15 @@ class Smt:
             return Answer(Status.UNKNOWN, reason=str(solver.reason_unknown()), seconds=seconds)
         finally:
             self._solver.pop()
+
+    @contextmanager
+    def within(self, facts: Sequence[Term]) -> Iterator[Scope]:
+        """A scope in which `facts` stand: many small questions over the same facts, which are lowered and sent once."""
+        goal = t.and_(*facts)
+        lowering = self._lowerings[not self._has_opaque(goal)]
+        solver = z3.SimpleSolver(ctx=self.context)
+        solver.add(lowering.formula(goal))
+        yield Scope(self, solver, lowering, goal)
 
     def values(self, facts: Sequence[Term], roots: Sequence[Term]) -> list[int] | None:
         """What Z3 itself makes of terms in a model of `facts`, real arithmetic; None when there is no model."""
@@ -149,6 +158,45 @@ class Smt:
     @staticmethod
     def _has_opaque(goal: Term) -> bool:
         return any(term.op in _OPAQUE and term.width > OPAQUE_WIDTH for term in t.postorder([goal]))
+
+
+class Scope:
+    """Questions on top of facts that stay: an answer costs what is new in it. Real arithmetic throughout."""
+
+    def __init__(self, smt: Smt, solver: Any, lowering: Lowering, facts: Term) -> None:
+        self._smt = smt
+        self._solver = solver
+        self._lowering = lowering
+        self._facts = facts
+        self._found: Any = None
+
+    def keep(self, constraint: Term) -> None:
+        """From now on `constraint` holds too."""
+        self._solver.add(self._lowering.formula(constraint))
+
+    def status(self, constraint: Term = t.TRUE, limit: int = FIRST_LIMIT) -> Status:
+        """Whether the facts and `constraint` hold together somewhere. `model` reads the state that was found."""
+        start = time.perf_counter()
+        self._smt.calls += 1
+        self._solver.push()
+        try:
+            self._solver.add(self._lowering.formula(constraint))
+            self._solver.set("rlimit", limit)
+            result = self._solver.check()
+            if result == z3.sat:
+                self._found = self._solver.model()
+        finally:
+            self._solver.pop()
+        self._smt.seconds += time.perf_counter() - start
+        return Status(str(result))
+
+    def found(self, term: Term) -> int:
+        """What `term` is in the state last found."""
+        return self._lowering.number(self._found, term)
+
+    def model(self) -> Model:
+        """The state last found, as numbers."""
+        return self._lowering.model(self._found, self._facts)
 
 
 class Lowering:

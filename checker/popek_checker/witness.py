@@ -8,7 +8,7 @@ from dataclasses import replace
 from popek_checker.copies import Copy
 from popek_checker.program import program
 from popek_checker.questions import TWIN, Ask, Subject
-from popek_checker.smt import Model, Smt
+from popek_checker.smt import SMALL_LIMIT, Model, Scope, Smt, Status
 from popek_checker.verdict import Cell, Witness
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
@@ -24,47 +24,66 @@ SMALL_MEMORY = 64
 
 
 def minimise(smt: Smt, goal: Term) -> Model | None:
-    """A model with as few and as small non-zero leaves as halving finds: whole groups to zero, then single bits."""
+    """A model with as few and as small non-zero leaves as halving finds: whole groups to zero, then single bits.
+
+    Registers first, and then the cells: once addresses are numbers, what a cell can be is quickly answered.
+    """
     leaves = [leaf for leaf in t.free([goal]) if leaf.width > 0 and not leaf.name.startswith("at.")]
-    kept: list[Term] = []
-    stubborn: list[Term] = []
+    with smt.within([goal]) as scope:
+        if scope.status() is not Status.SAT:
+            return smt.check([goal]).model
+        search = Smaller(scope)
+        registers = [leaf for leaf in leaves if leaf.op == "var"]
+        for leaf in search.zeros(registers):
+            search.shrink(leaf)
+        search.freeze(registers)
+        for leaf in search.zeros([leaf for leaf in leaves if leaf.op != "var"]):
+            search.shrink(leaf)
+        return search.model()
 
-    def settle(group: list[Term]) -> None:
-        if not group:
+
+class Smaller:
+    """A model that only gets smaller: what is settled stays, and what the last model has by chance is not asked."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._budget = BIT_CHECKS
+
+    def model(self) -> Model:
+        return self._scope.model()
+
+    def zeros(self, leaves: list[Term]) -> list[Term]:
+        """Settles leaves to zero, in groups by halving; returns those that cannot be."""
+        if not leaves or self._settle(t.and_(*(t.eq(leaf, t.const(0, leaf.width)) for leaf in leaves))):
+            return []
+        if len(leaves) == 1:
+            return leaves
+        middle = len(leaves) // 2
+        return self.zeros(leaves[:middle]) + self.zeros(leaves[middle:])
+
+    def freeze(self, leaves: list[Term]) -> None:
+        """Leaves stay what they are in the model."""
+        for leaf in leaves:
+            self._scope.keep(t.eq(leaf, t.const(self._scope.found(leaf), leaf.width)))
+
+    def shrink(self, leaf: Term) -> None:
+        """Settles `leaf` to one if that works, else clears its bits by halving."""
+        if self._settle(t.eq(leaf, t.const(1, leaf.width))):
             return
-        zeros = [t.eq(leaf, t.const(0, leaf.width)) for leaf in group]
-        if smt.satisfiable([goal, *kept, *zeros]):
-            kept.extend(zeros)
-        elif len(group) == 1:
-            stubborn.append(group[0])
-        else:
-            settle(group[: len(group) // 2])
-            settle(group[len(group) // 2 :])
+        ranges = [(leaf.width - 1, 0)]
+        while ranges and self._budget > 0:
+            hi, lo = ranges.pop()
+            self._budget -= 1
+            if not self._settle(t.eq(t.extract(leaf, hi, lo), t.const(0, hi - lo + 1))) and hi > lo:
+                middle = (hi + lo) // 2
+                ranges += [(middle, lo), (hi, middle + 1)]
 
-    settle(leaves)
-    budget = BIT_CHECKS
-    for leaf in stubborn:
-        budget -= _shrink(smt, goal, kept, leaf, budget)
-    return smt.check([goal, *kept]).model
-
-
-def _shrink(smt: Smt, goal: Term, kept: list[Term], leaf: Term, budget: int) -> int:
-    """Fixes `leaf` to one if that works, else clears its bits by halving. Returns the number of solver calls."""
-    one = t.eq(leaf, t.const(1, leaf.width))
-    if smt.satisfiable([goal, *kept, one]):
-        kept.append(one)
-        return 1
-    calls, ranges = 1, [(leaf.width - 1, 0)]
-    while ranges and calls < budget:
-        hi, lo = ranges.pop()
-        clear = t.eq(t.extract(leaf, hi, lo), t.const(0, hi - lo + 1))
-        calls += 1
-        if smt.satisfiable([goal, *kept, clear]):
-            kept.append(clear)
-        elif hi > lo:
-            middle = (hi + lo) // 2
-            ranges += [(middle, lo), (hi, middle + 1)]
-    return calls
+    def _settle(self, wish: Term) -> bool:
+        """Keeps `wish` if it can be had."""
+        if not self._scope.found(wish) and self._scope.status(wish, SMALL_LIMIT) is not Status.SAT:
+            return False
+        self._scope.keep(wish)
+        return True
 
 
 def witness(smt: Smt, subject: Subject, ask: Ask) -> Witness | None:
