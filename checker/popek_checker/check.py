@@ -21,7 +21,9 @@ Progress: TypeAlias = "Callable[[int, int, str], None]"
 """Called as (rows done, rows in all, what was just decided)."""
 
 CHUNK = 24
-"""Items handed to a worker at a time: enough to share terms and solver, few enough to show progress."""
+"""Rows handed to a worker at a time: enough to share terms and solver, few enough to show progress."""
+FEWEST_CHUNKS = 8
+"""A small machine is cut into at least this many parts, so that no worker waits for another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,7 @@ def _batches(
     return [
         Batch(machine, tuple((claim, claims[claim]) for claim in lacking), tuple(some[first : first + size]), timeout, cache)
         for lacking, some in missing.items()
-        for size in [max(1, CHUNK // len(lacking))]
+        for size in [max(1, min(CHUNK // len(lacking), len(some) // FEWEST_CHUNKS))]
         for first in range(0, len(some), size)
     ]
 

@@ -163,10 +163,10 @@ def addressed(run: Run, number: Term) -> list[tuple[Term, m.Register]]:
     """The registers that `number` may name, each with the condition that it does."""
     if run.unknown_csr:
         return []
-    candidates = (
-        (t.eq(number, t.const(address, number.width)), run.machine.registers[name]) for address, name in run.machine.csrs.items()
-    )
-    return [(condition, register) for condition, register in candidates if condition is not t.FALSE]
+    known = run.machine.csrs
+    if number.is_const:
+        return [(t.TRUE, run.machine.registers[known[number.value]])] if number.value in known else []
+    return [(t.eq(number, t.const(address, number.width)), run.machine.registers[name]) for address, name in known.items()]
 
 
 def exists(run: Run, number: Term) -> Term:
