@@ -94,7 +94,7 @@ def popek() -> None:
 @click.option("--instr", "instructions", multiple=True, metavar="NAME", help="Decide only this instruction (repeatable).")
 @click.option("--theorem", "theorems", multiple=True, metavar="NAME", help="Check only this theorem (repeatable).")
 @click.option("--reading", type=click.Choice(["literal", "amended"]), help="The 1974 text, or with all traps excluded.")
-@click.option("--memory", type=click.Choice(["view", "translated"]), help="Memory model.")
+@click.option("--memory", type=click.Choice(["view", "per_mode", "translated"]), help="Memory model.")
 @click.option("--jobs", "-j", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="all cores", help="Processes.")
 @click.option("--timeout", type=click.FloatRange(0.01), default=30.0, show_default=True, help="Seconds for one question.")
 @click.option("--format", "format_", type=FORMATS, default="text", show_default=True, help="Output format.")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from popek_checker.cache import Cache, machine_digest, meaning_key, text_key
 from popek_checker.decide import EVERYTHING, Item, decide, items, make_subject
@@ -243,12 +243,20 @@ EXCLUSIONS = (
 
 def assumptions(claim: Claim) -> tuple[str, ...]:
     """What the memory model takes for granted."""
-    if claim.memory == "view":
-        return (
-            "memory view: the monitor gives the guest one view of its memory in every virtual mode "
-            "(shadow tables per virtual mode); whether an access faults depends on its address and kind alone",
-        )
-    return (
+    return MEMORY[claim.memory]
+
+
+MEMORY: Final = {
+    "view": (
+        "memory view: the monitor gives the guest one view of its memory in every virtual mode "
+        "(shadow tables per virtual mode); whether an access faults depends on its address and kind alone",
+    ),
+    "per_mode": (
+        "memory per_mode: the monitor keeps the guest's tables with their rights by mode; "
+        "whether an access faults, and where it lies, may differ from mode to mode",
+    ),
+    "translated": (
         "memory translated: the declared translation and protection act in each mode as they stand",
         "no access crosses a page of the smallest size",
-    )
+    ),
+}

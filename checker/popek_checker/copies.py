@@ -13,7 +13,7 @@ from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Run
 from popek_grammar.meaning.instruction import Operands, execute
-from popek_grammar.meaning.memory import Translated, View
+from popek_grammar.meaning.memory import MODELS, Translated, View
 from popek_grammar.meaning.outcome import Outcome
 from popek_grammar.meaning.state import PC_WRITTEN, ArrayValue, Base, State, free_base, legal
 from popek_grammar.meaning.terms import Term
@@ -78,9 +78,8 @@ def start(machine: m.Machine, mode: int | None, suffix: str, bases: Mapping[str,
 
 
 def copy(machine: m.Machine, operands: Operands, before: State, memory: str) -> Copy:
-    """Executes the instruction from `before` under a memory model (`view` or `translated`)."""
-    model = View() if memory == "view" else Translated()
-    outcome = execute(machine, operands, before, model)
+    """Executes the instruction from `before` under a memory model (a name of `MODELS`)."""
+    outcome = execute(machine, operands, before, MODELS[memory]())
     return Copy(machine, before, outcome, (legal(machine, before), operands.valid, *outcome.assumptions))
 
 

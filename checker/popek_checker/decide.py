@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from popek_checker.conditions import condition
 from popek_checker.questions import Ask, Copies, Literal, Subject
 from popek_checker.smt import Smt, Status
+from popek_checker.theorems import SHOWS
 from popek_checker.verdict import Claim, Finding, Row, Truth
 from popek_checker.witness import witness
 from popek_grammar import machine as m
@@ -81,8 +82,15 @@ def decide(subject: Subject, item: Item, smt: Smt, wanted: frozenset[str] = EVER
         findings.append(finding)
         if evidence is not None:
             asked[finding.question] = evidence
+        if wanted <= _ONLY_UNPRIVILEGED and _settled(wanted, Row(item.instruction, item.part, tuple(findings))):
+            break
     row = Row(item.instruction, item.part, tuple(findings))
     return with_evidence(smt, subject, row, asked) if full else row
+
+
+def _settled(wanted: frozenset[str], row: Row) -> bool:
+    """Whether all that read the row count it as a hole already: what is not asked yet can only add reasons."""
+    return all(SHOWS[show](row) is Truth.YES for show in wanted)
 
 
 _QUESTIONS = ("control_sensitive", "mode", "location", "trap_sensitive", "user_sensitive", "inexact", "inexact_user")

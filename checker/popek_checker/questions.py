@@ -80,7 +80,7 @@ class Subject:
     def relocated(self) -> bool:
         """Whether memory is reached by a relocation that the machine says how to move (`placement`)."""
         state = start(self.machine, self.modes[-1], "")
-        return self.memory != "view" and self.machine.placement is not None and relocation(self.machine, state) is not None
+        return self.memory == "translated" and self.machine.placement is not None and relocation(self.machine, state) is not None
 
     def pair(self, first: int, second: int, moved: bool) -> tuple[Copy, Copy]:
         """Two copies whose views agree: same relocation, or one moved by an arbitrary distance."""

@@ -44,7 +44,7 @@ def made_open(made: Machine) -> Machine:
 
 def replay(made: Machine, row: Row, witness: Witness, claim: Claim, state: int) -> None:
     tables = {name: dict(points) for name, points in witness.tables}
-    oracle = Oracle(made, memory=View(tables) if claim.memory == "view" else Translated())
+    oracle = Oracle(made, memory=Translated() if claim.memory == "translated" else {"view": View, "per_mode": PerMode}[claim.memory](tables))
     oracle.scalars = dict.fromkeys(made.scalars, 0)
     for cell in witness.cells:
         name, _, index = cell.name.rstrip("]").partition("[")

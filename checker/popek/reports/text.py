@@ -108,6 +108,7 @@ def _theorem(theorem: TheoremResult) -> Text:
     told = {Truth.YES: "as expected", Truth.NO: "NOT as expected", Truth.UNKNOWN: "not decided"}[theorem.as_expected]
     style = {Truth.YES: "green", Truth.NO: "bold red", Truth.UNKNOWN: "yellow"}[theorem.as_expected]
     claim = theorem.claim
+    memory = "" if claim.memory == "view" else f", memory {claim.memory}"
     given = f" given {' and '.join(claim.invariant)}" if claim.invariant else ""
-    line = f"theorem {theorem.name}: {theorem.show} for {claim.guest} at {claim.host}{given}: {theorem.found}{names}: {told}"
+    line = f"theorem {theorem.name}: {theorem.show} for {claim.guest} at {claim.host}{memory}{given}: {theorem.found}{names}: {told}"
     return Text(line + (f" ({theorem.difference})" if theorem.difference else ""), style=style)

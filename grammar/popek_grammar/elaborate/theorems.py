@@ -9,6 +9,7 @@ from popek_grammar.elaborate.context import Context, Node, names
 from popek_grammar.elaborate.expressions import check, condition, text_of
 from popek_grammar.elaborate.places import place
 from popek_grammar.elaborate.types import bits_type
+from popek_grammar.meaning.memory import MODELS
 
 SHOWS = (
     "theorem1", "sensitive_implies_privileged", "inclusion", "theorem3", "user_sensitive_implies_privileged", "exact",
@@ -88,7 +89,7 @@ def _theorem_line(
         case "for_modes", [first, second]:
             made["guest"], made["host"] = _mode(ctx, line, first), _mode(ctx, line, second)
         case "memory_model", [name]:
-            made["memory"] = _one_of(ctx, line, str(name), ("view", "translated"))
+            made["memory"] = _one_of(ctx, line, str(name), tuple(MODELS))
         case "reading", [name]:
             made["reading"] = _one_of(ctx, line, str(name), ("amended", "literal"))
         case "assume", [expr]:

@@ -2,13 +2,14 @@
 
 `Translated` is the machine as declared: translation, second stage, protection, cells. `View` is what a monitor gives
 a guest: one opaque partial map from addresses to a guest's own memory, the same in every mode and for every value of
-the map state (Popek and Goldberg's E|R, compared as a view).
+the map state (Popek and Goldberg's E|R, compared as a view). `PerMode` is one such map for each mode: what a guest gets
+whose own tables, with their rights by mode, stand while it runs in another mode than it believes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
 
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
@@ -148,21 +149,25 @@ class View:
     def __init__(self, tables: Mapping[str, Mapping[tuple[int, ...], int]] | None = None) -> None:
         self.tables = tables
 
-    def _map(self, name: str, width: int, address: Term) -> Term:
+    def point(self, run: Run, address: Term, kind: str, acting: Term | None) -> tuple[Term, ...]:
+        """What the map is a function of."""
+        return (address,)
+
+    def _map(self, name: str, width: int, point: tuple[Term, ...]) -> Term:
         if self.tables is None:
-            return t.apply(name, width, (address,))
-        return t.const(self.tables.get(name, {}).get((address.value,), 0), width)
+            return t.apply(name, width, point)
+        return t.const(self.tables.get(name, {}).get(tuple(part.value for part in point), 0), width)
 
     def load(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> Term:
         array = main_array(run)
-        at = self._place(run, address, kind, width)
+        at = self._place(run, self.point(run, address, kind, acting), kind, width)
         if run.path is t.FALSE:
             return t.const(0, width)
         return read_cells(run, consecutive(at, width // array.width), width)
 
     def store(self, run: Run, address: Term, value: Term, kind: str, acting: Term | None) -> None:
         array = main_array(run)
-        at = self._place(run, address, kind, value.width)
+        at = self._place(run, self.point(run, address, kind, acting), kind, value.width)
         if run.path is not t.FALSE:
             write_cells(run, consecutive(at, value.width // array.width), value)
 
@@ -172,15 +177,26 @@ class View:
     def physical_store(self, run: Run, address: Term, value: Term) -> None:
         self.store(run, address, value, "store", None)
 
-    def _place(self, run: Run, address: Term, kind: str, width: int) -> Term:
-        fault = self._map(f"view.{kind}{width}.faults", t.BOOL, address)
+    def _place(self, run: Run, point: tuple[Term, ...], kind: str, width: int) -> Term:
+        fault = self._map(f"view.{kind}{width}.faults", t.BOOL, point)
         path = run.path
         condition = t.and_(run.prefix, path, fault)
         if condition is not t.FALSE:
             payload = tuple(t.const(0, size) for _, size in run.machine.causes.payload)
             run.traps.append(TrapCase(condition, MEMORY_FAULT, payload, True))
         run.path = t.and_(path, t.not_(fault))
-        return self._map("view.place", main_array(run).index_width, address)
+        return self._map("view.place", main_array(run).index_width, point)
+
+
+class PerMode(View):
+    """One opaque map for each mode: the same tables in guest and host, read with the rights of the acting mode."""
+
+    def point(self, run: Run, address: Term, kind: str, acting: Term | None) -> tuple[Term, ...]:
+        return address, acting if acting is not None else acting_mode(run, kind)
+
+
+MODELS: Final[Mapping[str, Callable[[], View | Translated]]] = {"view": View, "per_mode": PerMode, "translated": Translated}
+"""The memory models by the name that theorems and reports use."""
 
 
 # -- shared pieces ---------------------------------------------------------------------------------------------------
