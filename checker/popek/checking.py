@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from popek_checker.check import Options
 
 
+MOST_VALUES = 64
+"""The most values of a parameter that `--param NAME=*` goes through."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The options of one run, checked against each machine before anything is decided."""
@@ -69,17 +73,14 @@ def machines(specs: tuple[str, ...], configs: tuple[str, ...], parameters: tuple
 
 
 def _parameter_settings(path: str, config: str | None, given: tuple[str, ...]) -> Iterator[dict[str, int]]:
-    """NAME=VALUE, each; NAME=* stands for both values of a switch or 0..1, tried in turn."""
+    """NAME=VALUE, each; NAME=* stands for every value that the parameter may have, in turn."""
     axes: list[list[tuple[str, int]]] = []
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
             raise click.UsageError(f"--param takes NAME=VALUE, not {text!r}")
         if value == "*":
-            machine = load_machine(path, config)
-            if name not in machine.parameters and name not in machine.extensions:
-                raise click.UsageError(f"{machine.name} has no parameter `{name}`")
-            axes.append([(name, number) for number in sorted({0, 1, machine.parameters.get(name, 0)})])
+            axes.append([(name, number) for number in _choices(load_machine(path, config), name)])
             continue
         try:
             axes.append([(name, int(value, 0))])
@@ -87,6 +88,19 @@ def _parameter_settings(path: str, config: str | None, given: tuple[str, ...]) -
             raise click.UsageError(f"--param {text}: {value!r} is not a number") from None
     for choice in product(*axes):
         yield dict(choice)
+
+
+def _choices(machine: Machine, name: str) -> list[int]:
+    """Every value that a parameter or extension may have."""
+    ranges = machine.choices.get(name)
+    if ranges is None:
+        near = suggest(name, list(machine.choices))
+        hint = f"; did you mean {near}?" if near else f"; there are: {', '.join(machine.choices)}" if machine.choices else ""
+        raise click.UsageError(f"{machine.name} has no parameter `{name}`{hint}")
+    count = sum(high - low + 1 for low, high in ranges)
+    if count > MOST_VALUES:
+        raise click.UsageError(f"--param {name}=*: it has {count} values; name the ones to check, with --param {name}=VALUE")
+    return [number for low, high in ranges for number in range(low, high + 1)]
 
 
 def cross_check(machine: Machine, asked: Options, report: Report) -> None:

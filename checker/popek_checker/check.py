@@ -91,7 +91,7 @@ def check(
     rows, cached = decide_all(machine, claims, work, options.timeout, executor, cache, progress)
     results = tuple(judge(theorem, chosen[theorem.name], rows[chosen[theorem.name]]) for theorem in theorems)
     return Report(
-        machine.name, machine.config, main, rows[main], results, assumptions(main), EXCLUSIONS,
+        machine.name, machine.setting, main, rows[main], results, assumptions(main), EXCLUSIONS,
         time.perf_counter() - start, cached, locations(machine),
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from popek_checker.conditions import condition
+from popek_checker.copies import pieces
 from popek_checker.questions import Ask, Copies, Literal, Subject
 from popek_checker.smt import Smt, Status
 from popek_checker.theorems import SHOWS
@@ -55,6 +56,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "theorem3": ("privileged", "user_sensitive"),
     "user_sensitive_implies_privileged": ("privileged", "user_sensitive"),
     "exact": ("inexact",),
+    "noninterference": ("leaks",),
     "exact_user": ("inexact_user",),
     "sensitive": _SENSITIVE,
     "mode_sensitive": ("mode",),
@@ -73,7 +75,9 @@ def decide(subject: Subject, item: Item, smt: Smt, wanted: frozenset[str] = EVER
     findings = [ask_privileged(smt, subject)] if full or "privileged" in needs else []
     if not full and wanted <= _ONLY_UNPRIVILEGED and findings[0].truth is Truth.YES:
         return Row(item.instruction, item.part, tuple(findings))
-    questions = [question for question in _QUESTIONS if full or question in needs]
+    hidden = any(piece.role is m.Role.HIDDEN for _, piece in pieces(subject.machine))
+    asks = (*_QUESTIONS, "leaks") if hidden else _QUESTIONS
+    questions = [question for question in asks if full or question in needs]
     if full or "config:" in needs:
         questions += [f"config:{name}" for name in subject.configuration]
     asked: dict[str, Ask] = {}
@@ -159,20 +163,20 @@ def satisfiable(smt: Smt, subject: Subject, question: str) -> tuple[Truth, Ask |
 def with_evidence(smt: Smt, subject: Subject, row: Row, asked: Mapping[str, Ask]) -> Row:
     """Adds the minimal witness and the condition to a row that shows a hole."""
     broken = row.violation is Truth.YES or row.truth("exact") is Truth.NO
-    if not broken:
+    if not broken and row.truth("leaks") is not Truth.YES:
         return row
     shown = next((name for name in _evidence_order(asked) if row_shows(row, name)), None)
     findings = list(row.findings)
     if shown is not None:
         made = witness(smt, subject, asked[shown])
         findings = [Finding(f.question, f.truth, made, f.reason, f.seconds) if f.question == shown else f for f in findings]
-    return Row(row.name, row.part, tuple(findings), condition(smt, subject))
+    return Row(row.name, row.part, tuple(findings), condition(smt, subject) if broken else ())
 
 
 def _evidence_order(asked: Mapping[str, Ask]) -> list[str]:
     order = ["mode", "control_sensitive", "location", "trap_sensitive", "exact"]
     configs = [name for name in asked if name.startswith("config:")]
-    return [name for name in (*order[:3], *configs, *order[3:]) if name in asked]
+    return [name for name in ("leaks", *order[:3], *configs, *order[3:]) if name in asked]
 
 
 def row_shows(row: Row, question: str) -> bool:

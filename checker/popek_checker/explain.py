@@ -115,9 +115,7 @@ def _alternatives(machine: m.Machine, encoding: m.Encoding) -> Iterable[str]:
         yield f"{fragment} = {known.alternatives[ordinal].name if known is not None else ordinal}"
 
 
-def _guards(
-    machine: m.Machine, guards: tuple[m.Guard, ...], sources: Mapping[str, str] | None
-) -> tuple[GuardView, ...]:
+def _guards(machine: m.Machine, guards: tuple[m.Guard, ...], sources: Mapping[str, str] | None) -> tuple[GuardView, ...]:
     return tuple(GuardView(source_text(machine, guard.span, sources), guard.cause.name) for guard in guards)
 
 

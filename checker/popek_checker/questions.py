@@ -143,6 +143,8 @@ class Subject:
                 return self.trap_sensitive(self.modes)
             case "user_sensitive":
                 return self.user()
+            case "leaks":
+                return self.leaks()
             case "inexact":
                 return self.inexact(self.modes)
             case "inexact_user":
@@ -206,6 +208,17 @@ class Subject:
             bare, host = self.related(mode)
             labels = (self.label(mode), self.label(self.host))
             yield Ask("trap_sensitive", labels, (bare, host), (host.ok, t.not_(bare.ok)))
+
+    def leaks(self) -> Iterator[Ask]:
+        """Hidden state decides what comes of the instruction: completion, trap, or any state that is not hidden."""
+        for mode in self.modes:
+            one, other = self.copy(mode), self._only_roles(mode, (m.Role.HIDDEN,))
+            if one is other:
+                continue
+            first, second = (finished(item, self.following(item)) for item in (one, other))
+            shown = (visible_differ(first, second, self.machine), resources_differ(first, second, self.machine))
+            apart = t.or_(t.ne(one.ok, other.ok), t.ne(one.memory_trap, other.memory_trap), *shown)
+            yield Ask("leaks", (self.label(mode), f"{self.label(mode)}, other hidden state"), (one, other), (apart,))
 
     def user(self) -> Iterator[Ask]:
         """User sensitive: control sensitive, or sensitive to location or configuration, with both modes the real one."""

@@ -77,6 +77,7 @@ SHOWS: dict[str, Offends] = {
     "location_sensitive": lambda row: row.truth("location"),
     "config_sensitive": lambda row: row.any_of("config:"),
     "trap_sensitive": lambda row: row.truth("trap_sensitive"),
+    "noninterference": lambda row: row.truth("leaks"),
     "user_sensitive": lambda row: row.truth("user_sensitive"),
 }
 """What a theorem may `show`: for the theorems, the rows that break it; for a class, its members."""

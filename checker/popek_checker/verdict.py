@@ -22,7 +22,7 @@ class Truth(Enum):
 class Cell:
     """One piece of state in a witness: its name (`mstatus.MIE`, `X[5]`), role and width, and its value in each state.
 
-    `after` holds the values after the instruction, where they matter.
+    `after` holds the values after the instruction, where they matter; `alias` is the name of an element (`t0`), if it has one.
     """
 
     name: str
@@ -30,6 +30,12 @@ class Cell:
     width: int
     before: tuple[int, ...]
     after: tuple[int, ...] = ()
+    alias: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The name for people: `X[5] t0`."""
+        return f"{self.name} {self.alias}" if self.alias else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ class Row:
     @property
     def witness(self) -> Witness | None:
         """The first witness of a sensitivity."""
-        order = ("control_sensitive", "mode", "location", "config:", "trap_sensitive", "exact")
+        order = ("leaks", "control_sensitive", "mode", "location", "config:", "trap_sensitive", "exact")
         found = [f for f in self.findings if f.witness is not None]
         found.sort(key=lambda f: next((i for i, o in enumerate(order) if f.question.startswith(o)), len(order)))
         return found[0].witness if found else None
@@ -176,12 +182,24 @@ class Report:
         """File, line and column where an instruction or theorem is declared."""
         return dict(self.locations).get(name)
 
+    @property
+    def hides(self) -> bool:
+        """Whether the machine has hidden state, so that noninterference was asked."""
+        return any(finding.question == "leaks" for row in self.rows for finding in row.findings)
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The numbers that `theorem` answers for this machine."""
+        return ("1", "3", "exact", "noninterference") if self.hides else ("1", "3", "exact")
+
     def theorem(self, number: str) -> Truth:
-        """Theorem `1`, `3` or `exact`, over all rows."""
+        """Theorem `1`, `3`, `exact` or `noninterference`, over all rows."""
         match number:
             case "1":
                 return negation(disjunction(row.violation for row in self.rows))
             case "3":
                 return negation(disjunction(row.user_violation for row in self.rows))
+            case "noninterference":
+                return negation(disjunction(row.truth("leaks") for row in self.rows))
             case _:
                 return conjunction(row.truth("exact") for row in self.rows)

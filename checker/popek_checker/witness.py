@@ -161,4 +161,5 @@ def _element(name: str, array: m.Array, point: int, copies: Sequence[Copy], mode
 
     before = tuple(at(item.before) for item in copies)
     after = tuple(at(item.after) if model.value(item.ok) else at(item.before) for item in copies)
-    return Cell(f"{name}[{point}]", array.role.value, array.width, before, after)
+    alias = array.names[point] if point < len(array.names) else ""
+    return Cell(f"{name}[{point}]", array.role.value, array.width, before, after, alias)

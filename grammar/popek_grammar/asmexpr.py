@@ -18,9 +18,7 @@ class Scope:
 class Misfit(Exception):
     """A text that a slot cannot hold. The highest `rank` explains best why a line fits nothing."""
 
-    def __init__(
-        self, message: str, help: str = "", rank: int = 0, known: tuple[str, ...] = (), name: str = ""
-    ) -> None:
+    def __init__(self, message: str, help: str = "", rank: int = 0, known: tuple[str, ...] = (), name: str = "") -> None:
         super().__init__(message)
         self.message, self.help, self.rank, self.known, self.name = message, help, rank, known, name
 

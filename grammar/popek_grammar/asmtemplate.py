@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from popek_grammar.machine import Encoding, EnumType, Instruction, Type
+from popek_grammar.machine import Encoding, EnumType, Instruction, Machine, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,16 @@ def parse_template(text: str, operands: set[str] | None = None, spelled: Mapping
     slots = tuple(part for part in parts if isinstance(part, Slot))
     written = "".join(part if isinstance(part, str) else str(part) for part in parts)
     return Template(written, tuple(parts), slots, _head(parts), re.compile(_pattern(parts), re.IGNORECASE))
+
+
+def mnemonics(machine: Machine) -> set[str | None]:
+    """What a line of assembly may start with: a mnemonic, an alias; None where a template starts with an operand."""
+    made = (
+        instruction_template(instruction, encoding).head
+        for instruction in machine.instructions.values()
+        for encoding in instruction.encodings
+    )
+    return {*made, *(parse_template(alias.pattern).head for alias in machine.aliases)}
 
 
 _SLOT = re.compile(r"([^{]+)|\{(\w+)(?::(\w+))?\}")

@@ -144,9 +144,7 @@ def _element_names(machine: Machine, file: str) -> _File:
     array = machine.arrays.get(file)
     names = array.names if array is not None else ()
     count = array.count if array is not None else machine.registers[file].count
-    widest = max(
-        (o.width for i in machine.instructions.values() for o in i.operands if _is_of(machine, o.name, file)), default=0
-    )
+    widest = max((o.width for i in machine.instructions.values() for o in i.operands if _is_of(machine, o.name, file)), default=0)
     numbers = {f"{file.lower()}{index}": index for index in range(max(count, 1 << min(widest, 8)))}
     numbers |= {name.lower(): index for index, name in enumerate(names)}
     return _File(file.lower(), names, numbers)

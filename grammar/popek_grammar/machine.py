@@ -8,7 +8,7 @@ knows any particular instruction set.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
@@ -408,21 +408,7 @@ class Walk:
     fault: str
 
 
-Stmt: TypeAlias = (
-    Let
-    | Assign
-    | If
-    | MatchStmt
-    | For
-    | Guard
-    | Trap
-    | Return
-    | Next
-    | Fault
-    | ReturnFrom
-    | Do
-    | Walk
-)
+Stmt: TypeAlias = Let | Assign | If | MatchStmt | For | Guard | Trap | Return | Next | Fault | ReturnFrom | Do | Walk
 
 
 # -- declarations ----------------------------------------------------------------------------------------------------
@@ -832,6 +818,7 @@ class Machine:
     `order`: `little` (the instruction is one integer, stored little-endian), `big` (the bit string as stored), or
     `stream` (bytes in storage order, operands wider than a byte little-endian). `parcel`: bits fetched at a time.
     `main_memory` is the array that loads, stores and fetches reach; `pc` and `mode` the scalars that play those parts.
+    `choices` are the ranges that each parameter may be in, `given` the settings that are not the configuration's.
     """
 
     name: str
@@ -871,3 +858,10 @@ class Machine:
     placement: Placement | None
     program: tuple[tuple[str, str | None, str], ...]
     theorems: Mapping[str, Theorem]
+    choices: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    given: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def setting(self) -> str:
+        """The configuration and what was set beside it, for headings: `base, UMIP = 1`."""
+        return ", ".join([self.config, *(f"{name} = {value}" for name, value in self.given.items())])

@@ -107,9 +107,7 @@ def little() -> m.Machine:
         *family("itype", immediate, "imm[11:0] rs1:5 op:3 rd:5 0010011", "{op} {rd}, {rs1}, {imm:s}"),
         instruction("lui", encoding("imm[31:12] rd:5 0110111", "lui {rd}, {imm:x}")),
         instruction("lw", encoding("imm[11:0] rs1:5 010 rd:5 0000011", "lw {rd}, {imm:s}({rs1})")),
-        instruction(
-            "beq", encoding("imm[12|10:5] rs2:5 rs1:5 000 imm[4:1|11] 1100011", "beq {rs1}, {rs2}, {imm:pcrel}")
-        ),
+        instruction("beq", encoding("imm[12|10:5] rs2:5 rs1:5 000 imm[4:1|11] 1100011", "beq {rs1}, {rs2}, {imm:pcrel}")),
         instruction("jal", encoding("imm[20|10:1|11|19:12] rd:5 1101111", "jal {rd}, {imm:pcrel}")),
         instruction("csrrw", encoding("csr:12 rs1:5 001 rd:5 1110011", "csrrw {rd}, {csr}, {rs1}")),
         instruction("fence", encoding("fm:4 pred:4 succ:4 rs1:5 000 rd:5 0001111", "fence")),

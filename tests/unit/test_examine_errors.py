@@ -64,6 +64,13 @@ BROKEN = [
     ("config full { XLEN = 64 }", "config full { XLEN = 16 }", "E0214", "16"),
     ("config full { XLEN = 64 }", "config full { XLEN = pc }", "E0211", "constant"),
     ("fails { mret,", "fails { mrt,", "E0201", "mrt"),
+    # texts
+    ('"addi {rd}, {rs1}, 0"', '"addi {rd}, {rs}, 0"', "E0454", "`rs`"),
+    ('"addi {rd}, {rs1}, 0"', '"adi {rd}, {rs1}, 0"', "E0454", "`adi`"),
+    ("program { state X", "program { stat X", "E0201", "stat"),
+    ("program { state X", "program { state Y", "E0201", "`Y`"),
+    ('program { state X "li {name}', 'program { state "li {name}', "E0422", "names a"),
+    ('csr "li t0, {value}', 'csr "li t0, {valu}', "E0201", "valu"),
 ]
 
 

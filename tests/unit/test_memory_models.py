@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from machines import machine
+from popek_checker.check import Options, check
 from popek_checker.decide import Item, decide, make_subject
 from popek_checker.smt import Smt
 from popek_checker.verdict import Claim, Truth
@@ -19,6 +20,15 @@ def test_loads_and_stores_depend_on_the_memory_model(name: str) -> None:
         subject = make_subject(made, Item(name), Claim("S", "U", memory), ())
         answers[memory] = decide(subject, Item(name), Smt(60), frozenset({"trap_sensitive"})).truth("trap_sensitive")
     assert answers == {"translated": Truth.YES, "view": Truth.NO}
+
+
+def test_the_guests_own_tables_make_loads_holes() -> None:
+    """One map a mode: the load gives another result, or none, in another mode; a witness says at which address."""
+    made = machine("riscv/riscv.isa", "rv64")
+    report = check(made, Options(memory="per_mode", instructions=("lw", "add")))
+    answers = {row.name: (row.truth("mode"), row.truth("trap_sensitive"), row.violation) for row in report.rows}
+    assert answers == {"lw": (Truth.YES, Truth.YES, Truth.YES), "add": (Truth.NO, Truth.NO, Truth.NO)}
+    assert any(name.startswith("view.") for row in report.rows if row.witness for name, _ in row.witness.tables)
 
 
 def test_second_stage_composes() -> None:

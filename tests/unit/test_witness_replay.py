@@ -10,7 +10,7 @@ from popek_checker.program import chosen
 from popek_checker.verdict import Claim, Row, Witness
 from popek_grammar.decode import Decoded, encode
 from popek_grammar.machine import Machine
-from popek_grammar.meaning.memory import MEMORY_FAULT, Translated, View
+from popek_grammar.meaning.memory import MEMORY_FAULT, PerMode, Translated, View
 from popek_vmm import Oracle
 
 
@@ -44,7 +44,8 @@ def made_open(made: Machine) -> Machine:
 
 def replay(made: Machine, row: Row, witness: Witness, claim: Claim, state: int) -> None:
     tables = {name: dict(points) for name, points in witness.tables}
-    oracle = Oracle(made, memory=Translated() if claim.memory == "translated" else {"view": View, "per_mode": PerMode}[claim.memory](tables))
+    models = {"view": View(tables), "per_mode": PerMode(tables), "translated": Translated()}
+    oracle = Oracle(made, memory=models[claim.memory])
     oracle.scalars = dict.fromkeys(made.scalars, 0)
     for cell in witness.cells:
         name, _, index = cell.name.rstrip("]").partition("[")

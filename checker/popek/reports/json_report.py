@@ -30,7 +30,7 @@ def document(report: Report) -> dict[str, Any]:
         "host_invariant": list(report.claim.invariant),
         "assumptions": list(report.assumptions),
         "exclusions": list(report.exclusions),
-        "theorems": {"1": word(report.theorem("1")), "3": word(report.theorem("3")), "exact": word(report.theorem("exact"))},
+        "theorems": {number: word(report.theorem(number)) for number in report.asked},
         "claims": [claim(theorem) for theorem in report.theorems],
         "instructions": [instruction(summary) for summary in summaries(report.rows)],
         "seconds": round(report.seconds, 3),
@@ -104,7 +104,7 @@ def witness(found: Witness | None) -> dict[str, Any] | None:
         "operands": dict(found.operands),
         "results": list(found.results),
         "cells": [
-            {"name": c.name, "role": c.role, "width": c.width, "before": list(c.before), "after": list(c.after)}
+            {"name": c.name, "alias": c.alias, "role": c.role, "width": c.width, "before": list(c.before), "after": list(c.after)}
             for c in found.cells
         ],
         "tables": [

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from popek.reports.matrix import Matrix, matrices
 from popek.reports.summary import summaries, word
 from popek_checker.verdict import Report, Truth
 
 
 def write(reports: Sequence[Report]) -> str:
-    return "\n".join(line for report in reports for line in _report(report)) + "\n"
+    lines = [line for report in reports for line in _report(report)]
+    return "\n".join([*lines, *(line for matrix in matrices(reports) for line in _matrix(matrix))]) + "\n"
+
+
+def _matrix(matrix: Matrix) -> list[str]:
+    head = [
+        "## By setting",
+        "",
+        f"| {matrix.machine} | {' | '.join(matrix.settings)} |",
+        "| --- " * (len(matrix.settings) + 1) + "|",
+    ]
+    return [*head, *(f"| {name} | {' | '.join(words)} |" for name, words in matrix.rows), ""]
 
 
 def _report(report: Report) -> list[str]:

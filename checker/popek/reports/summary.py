@@ -68,6 +68,8 @@ class Summary:
         if unknown:
             return f"not decided ({unknown[0]})"
         if self.violation is Truth.NO:
+            if self.truth("leaks") is Truth.YES:
+                return "hidden state decides what comes of it"
             if self.sensitive is Truth.YES:
                 return "sensitive, and always traps when deprivileged"
             if self.privileged is Truth.YES:

@@ -11,9 +11,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from popek.reports.matrix import Matrix, matrices
 from popek.reports.summary import summaries, violations, word
 from popek_checker.verdict import Report, TheoremResult, Truth, Witness
 
+MATRIX_STYLE = {"silent": "bold red", "fails": "red", "holds": "green", "traps": "green", "unknown": "yellow"}
+TITLES = {
+    "1": "Theorem 1",
+    "3": "Theorem 3 (hybrid)",
+    "exact": "Exact question",
+    "noninterference": "Noninterference of hidden state",
+}
 STYLE = {"ok": "green", "violation": "bold red", "unknown": "yellow"}
 
 
@@ -24,6 +32,8 @@ def write(reports: Sequence[Report]) -> str:
     console = Console(file=io.StringIO(), width=width, force_terminal=colour, no_color=not colour, highlight=False)
     for report in reports:
         _report(console, report)
+    for matrix in matrices(reports):
+        _matrix(console, matrix)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -35,12 +45,23 @@ def _report(console: Console, report: Report) -> None:
         f"memory {claim.memory}, {claim.reading} reading"
     )
     console.print(_table(report))
-    for summary in violations(report):
-        for row in summary.rows:
-            if row.witness is not None:
+    for summary in summaries(report.rows):
+        if summary.violation is not Truth.NO or summary.truth("leaks") is Truth.YES:
+            row = next((row for row in summary.rows if row.witness is not None), None)
+            if row is not None and row.witness is not None:
                 _witness(console, row.label, row.witness, row.condition)
-                break
     _theorems(console, report)
+
+
+def _matrix(console: Console, matrix: Matrix) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in (matrix.machine, *matrix.settings):
+        table.add_column(heading, no_wrap=True)
+    for name, words in matrix.rows:
+        table.add_row(name, *(Text(each, style=MATRIX_STYLE.get(each, "")) for each in words))
+    console.print()
+    console.print(table)
+    console.print(f"{matrix.same} instructions have the same verdict in every setting", style="dim")
 
 
 def _table(report: Report) -> Table:
@@ -72,12 +93,13 @@ def _witness(console: Console, label: str, found: Witness, condition: Sequence[s
     for name in found.labels:
         table.add_column(name, no_wrap=True)
     for cell in found.cells:
-        table.add_row(f"  {cell.role}", cell.name, *_values(cell.before, cell.after))
+        table.add_row(f"  {cell.role}", cell.shown, *_values(cell.before, cell.after))
     table.add_row("  ", "result", *found.results)
     console.print(table)
     if found.program:
         console.print(found.program, markup=False)
-    console.print(f"  condition: {' and '.join(condition)}" if condition else "  condition: no setting makes it trap")
+    if found.kind != "leaks":
+        console.print(f"  condition: {' and '.join(condition)}" if condition else "  condition: no setting makes it trap")
 
 
 def _values(before: Sequence[int], after: Sequence[int]) -> list[str]:
@@ -95,9 +117,10 @@ def _theorems(console: Console, report: Report) -> None:
     rows = summaries(report.rows)
     counts = f"{sum(s.sensitive is Truth.YES for s in rows)} sensitive, {sum(s.privileged is Truth.YES for s in rows)} privileged"
     console.print(f"{len(rows)} instructions: {counts}, {len(violations(report))} violations")
-    for number, title in (("1", "Theorem 1"), ("3", "Theorem 3 (hybrid)"), ("exact", "Exact question")):
+    for number in report.asked:
         truth = report.theorem(number)
-        console.print(Text(f"{title}: {word(truth)}", style={"holds": "green", "fails": "red"}.get(word(truth), "yellow")))
+        style = {"holds": "green", "fails": "red"}.get(word(truth), "yellow")
+        console.print(Text(f"{TITLES[number]}: {word(truth)}", style=style))
     for theorem in report.theorems:
         console.print(_theorem(theorem))
     console.print(f"{report.seconds:.2f} s, {report.cached} rows from the cache", style="dim")
@@ -110,5 +133,6 @@ def _theorem(theorem: TheoremResult) -> Text:
     claim = theorem.claim
     memory = "" if claim.memory == "view" else f", memory {claim.memory}"
     given = f" given {' and '.join(claim.invariant)}" if claim.invariant else ""
-    line = f"theorem {theorem.name}: {theorem.show} for {claim.guest} at {claim.host}{memory}{given}: {theorem.found}{names}: {told}"
+    shown = f"{theorem.show} for {claim.guest} at {claim.host}{memory}{given}"
+    line = f"theorem {theorem.name}: {shown}: {theorem.found}{names}: {told}"
     return Text(line + (f" ({theorem.difference})" if theorem.difference else ""), style=style)

@@ -26,6 +26,7 @@ class Context:
     problems: list[Diagnostic] = field(default_factory=list)
     parameters: dict[str, int] = field(default_factory=dict)
     extensions: dict[str, bool] = field(default_factory=dict)
+    choices: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     modes: m.Modes = m.Modes((), 1)
     absent: dict[str, str] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)

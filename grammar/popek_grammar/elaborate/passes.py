@@ -144,11 +144,12 @@ class _Work:
         for node in self.each("extension"):
             name, _, on = node.children
             ctx.extensions[str(name)] = on is None or (isinstance(on, Tree) and on.data == "true")
+            ctx.choices[str(name)] = ((0, 1),)
         for node in self.each("param"):
             with ctx.recover():
                 name, choices, default = node.children
                 chosen = settings.pop(str(name), None)
-                ranges = set_of(ctx, choices, 64)  # type: ignore[arg-type]
+                ctx.choices[str(name)] = ranges = set_of(ctx, choices, 64)  # type: ignore[arg-type]
                 given = number(ctx, default, "a default")
                 ctx.parameters[str(name)] = found = given if chosen is None else chosen
                 if not any(low <= given <= high for low, high in ranges):
@@ -156,7 +157,11 @@ class _Work:
                 if not any(low <= found <= high for low, high in ranges):
                     ctx.fail("E0214", f"parameter {name} cannot be {found}", node)
         for switch in [key for key in settings if key in ctx.extensions]:
-            ctx.extensions[switch] = bool(settings.pop(switch))
+            chosen = settings.pop(switch)
+            if chosen not in (0, 1):
+                text = f"extension {switch} is on (1) or off (0), and cannot be {chosen}"
+                ctx.report("E0214", text, m.Span(self._first_file(), 1, 1, 1, 2))
+            ctx.extensions[switch] = bool(chosen)
         for unknown in settings:
             ctx.report(
                 "E0201", f"configuration {self.config} sets unknown parameter `{unknown}`", m.Span(self._first_file(), 1, 1, 1, 2)
@@ -444,7 +449,7 @@ class _Work:
             with ctx.recover():
                 draft.placement = theorems.placement(ctx, node)
         for node in self.each("program"):
-            draft.program = theorems.program(node)
+            draft.program = theorems.program(ctx, node)
         for node in self.each("theorem"):
             with ctx.recover():
                 if theorems.elsewhere(ctx, node, self.config or ""):
@@ -488,7 +493,7 @@ class _Work:
             instructions=draft.instructions, operand_kinds=draft.operand_kinds, aliases=tuple(draft.aliases),
             otherwise=draft.otherwise, trap_stacks=draft.stacks, delegate=draft.delegate, interrupts=draft.interrupts,
             translations=draft.translations, protections=draft.protections, placement=draft.placement,
-            program=draft.program, theorems=draft.theorems,
+            program=draft.program, theorems=draft.theorems, choices=ctx.choices, given=self.given,
         )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lark import Token, Tree
 
 from popek_grammar import machine as m
@@ -14,7 +16,7 @@ from popek_grammar.meaning.memory import MODELS
 SHOWS = (
     "theorem1", "sensitive_implies_privileged", "inclusion", "theorem3", "user_sensitive_implies_privileged", "exact",
     "exact_user", "privileged", "sensitive", "control_sensitive", "mode_sensitive", "location_sensitive",
-    "config_sensitive", "trap_sensitive", "user_sensitive",
+    "config_sensitive", "trap_sensitive", "user_sensitive", "noninterference",
 )  # fmt: skip
 
 
@@ -128,10 +130,24 @@ def words(source: str, node: Node) -> str:
     return " ".join(source[node.meta.start_pos : node.meta.end_pos].split())
 
 
-def program(node: Tree[Token]) -> tuple[tuple[str, str | None, str], ...]:
+PROGRAM = ("begin", "state", "csr", "end")
+"""The kinds of a `program` line: before all else, a piece of state, any CSR, after the instruction."""
+
+
+def program(ctx: Context, node: Tree[Token]) -> tuple[tuple[str, str | None, str], ...]:
     """The lines of the `program` clause: kind, name, template."""
     made = []
+    known = [*ctx.scalars, *ctx.arrays, *ctx.registers]
     for line in (child for child in node.children if isinstance(child, Tree) and child.data == "program_line"):
-        kind, name, text = line.children
-        made.append((str(kind), str(name) if name is not None else None, text_of(text)))  # type: ignore[arg-type]
+        with ctx.recover():
+            kind, name, text = line.children
+            _one_of(ctx, line, str(kind), PROGRAM)
+            if (str(kind) == "state") is not (name is not None):
+                ctx.fail("E0422", f"`{kind}` {'names no' if name is not None else 'names a'} piece of state", line)
+            if name is not None and str(name) not in known and str(name) not in ctx.absent:
+                ctx.unknown("piece of state", str(name), line, known)
+            template = text_of(text)  # type: ignore[arg-type]
+            for slot in re.findall(r"\{(\w*)\}", template):
+                _one_of(ctx, line, slot, ("name", "value"))
+            made.append((str(kind), str(name) if name is not None else None, template))
     return tuple(made)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from popek_grammar import machine as m
+from popek_grammar.asmtemplate import mnemonics, parse_template
 from popek_grammar.diagnostics import Diagnostics, Note, suggest
 
 SLOT = re.compile(r"\{(\w+)(?::\w+)?\}")
@@ -16,6 +17,7 @@ def check_shapes(machine: m.Machine, found: Diagnostics) -> None:
     _one_mode(machine, found)
     _causes(machine, found)
     _templates(machine, found)
+    _aliases(machine, found)
     _delegation(machine, found)
 
 
@@ -61,6 +63,23 @@ def _templates(machine: m.Machine, found: Diagnostics) -> None:
                     near = suggest(name, known)
                     message = f"the assembly text of `{instruction.clause}` names `{name}`, which is no operand"
                     found.error("E0448", message, instruction.span, help=f"did you mean `{near}`?" if near else "")
+
+
+def _aliases(machine: m.Machine, found: Diagnostics) -> None:
+    """E0454: an alias stands for an instruction, with the operands that its pattern has."""
+    known = mnemonics(machine) if machine.aliases else set()
+    for alias in machine.aliases:
+        slots = set(SLOT.findall(alias.pattern))
+        for name in SLOT.findall(alias.expansion):
+            if name not in slots:
+                near = suggest(name, slots)
+                message = f"the expansion names `{name}`, which the alias `{alias.pattern}` has not"
+                found.error("E0454", message, alias.span, help=f"did you mean `{near}`?" if near else "")
+        head = parse_template(alias.expansion).head
+        if head is not None and head not in known and None not in known:
+            near = suggest(head, [word for word in known if word])
+            message = f"the alias stands for `{head}`, which no instruction is named"
+            found.error("E0454", message, alias.span, help=f"did you mean `{near}`?" if near else "")
 
 
 def _delegation(machine: m.Machine, found: Diagnostics) -> None:
