@@ -89,8 +89,8 @@ def default_path() -> Path:
 
 
 def machine_digest(machine: m.Machine) -> str:
-    """A digest of all that instructions stand on: everything in the machine but the instructions, theorems and places."""
-    bare = replace(machine, instructions={}, theorems={}, aliases=(), program=(), files=(), configs=())
+    """A digest of all that instructions stand on: everything in it but the instructions, theorems and places."""
+    bare = replace(machine, instructions={}, theorems={}, aliases=(), files=(), configs=())
     text = re.sub(r"Span\([^)]*\)", "", repr(bare))
     return hashlib.blake2b(f"{code_digest()} {text}".encode(), digest_size=20).hexdigest()
 
@@ -102,6 +102,12 @@ def text_key(base: str, instruction: m.Instruction, item: Item, asked: tuple[obj
 
 
 def meaning_key(subject: Subject, item: Item, asked: tuple[object, ...]) -> str:
-    """The exact key: the terms that the answers depend on. An edit that means the same leaves it as it is."""
-    parts = (code_digest(), item, asked, subject.machine.modes, subject.fingerprint())
+    """The exact key: the terms that the answers depend on, and the words that witnesses are written in.
+
+    An edit that means the same leaves it as it is.
+    """
+    machine = subject.machine
+    words = [encoding.asm for encoding in subject.operands.instruction.encodings]
+    words += [name for array in machine.arrays.values() for name in array.names]
+    parts = (code_digest(), item, asked, machine.modes, machine.program, words, subject.fingerprint())
     return hashlib.blake2b(repr(parts).encode(), digest_size=20).hexdigest()
