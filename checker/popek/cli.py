@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from popek import __version__
+from popek.output import emit
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -215,25 +216,6 @@ def read_text(path: str) -> str:
     from popek_grammar.source import read_source
 
     return read_source(path).text
-
-
-def emit(text: str | bytes, output: str | None) -> None:
-    """Prints, or writes a file whole: to a temporary one first, then renamed."""
-    if output is None:
-        if isinstance(text, bytes):
-            sys.stdout.buffer.write(text)
-        else:
-            click.echo(text, nl=not text.endswith("\n"))
-        return
-    target = Path(output)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    data = text if isinstance(text, bytes) else text.encode()
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(target)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise click.ClickException(f"cannot write {output}: {error.strerror}") from None
 
 
 @contextmanager

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import click
 
+from popek.output import write_file
 from popek_grammar.formatter import format_text
 from popek_grammar.source import read_source
 
@@ -27,7 +27,5 @@ def format_files(files: tuple[str, ...], only_check: bool) -> int:
             click.echo(f"{file} is not formatted", err=True)
             code = 1
         else:
-            temporary = Path(file).with_name(f".{Path(file).name}.{os.getpid()}")
-            temporary.write_text(made, encoding="utf-8")
-            temporary.replace(file)
+            write_file(Path(file), made.encode())
     return code

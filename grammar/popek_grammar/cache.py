@@ -10,12 +10,13 @@ import copyreg
 import io
 import os
 import pickle
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from lark import Token
+
+from popek_grammar.files import write_whole
 
 T = TypeVar("T")
 
@@ -53,18 +54,9 @@ def _load(path: Path) -> object:
 
 
 def _store(path: Path, value: object) -> None:
-    # Written aside and renamed: another process sees the whole file or none.
-    temporary: str | None = None
-    try:
+    with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(_pickled(value))
-        os.replace(temporary, path)
-    except OSError:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
+        write_whole(path, _pickled(value))
 
 
 def _pickled(value: object) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 from popek_grammar.cache import remembered
 from popek_grammar.diagnostics import Diagnostic
 from popek_grammar.elaborate import configurations, elaborate, elaborate_with_problems
+from popek_grammar.files import sources_digest
 from popek_grammar.machine import Machine
 from popek_grammar.source import SourceSet, load_file
 
@@ -49,9 +50,4 @@ def _key(sources: SourceSet, config: str | None, parameters: Mapping[str, int]) 
 @lru_cache(maxsize=1)
 def code_digest() -> str:
     """A digest of this package's own source: another version resolves anew."""
-    digest = hashlib.blake2b(digest_size=20)
-    for file in sorted(Path(__file__).parent.rglob("*")):
-        if file.suffix in (".py", ".lark"):
-            digest.update(file.read_bytes())
-    digest.update(metadata.version("lark").encode())
-    return digest.hexdigest()
+    return f"{sources_digest(Path(__file__).parent)} lark {metadata.version('lark')}"
