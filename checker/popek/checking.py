@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import product
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from popek_checker.verdict import Report
+from popek.library import locate
+from popek_checker.verdict import Report, Truth
 from popek_grammar.cache import remembered
 from popek_grammar.diagnostics import suggest
 from popek_grammar.load import configs_of, load_machine, machine_key
@@ -38,6 +39,11 @@ class Settings:
     timeout: float
     cross_check: bool
 
+    @property
+    def names_things(self) -> bool:
+        """Whether a machine must be looked at to know that these options make sense."""
+        return bool(self.guest or self.host or self.instructions or self.theorems)
+
     def validate(self, machine: Machine) -> None:
         """Unknown names are usage errors, with the nearest known one."""
         modes = [name for name, _ in machine.modes.members]
@@ -57,11 +63,26 @@ def settings(*values: object) -> Settings:
     return Settings(*values)  # type: ignore[arg-type]
 
 
-def machines(specs: tuple[str, ...], configs: tuple[str, ...], parameters: tuple[str, ...]) -> Iterator[tuple[str, Machine]]:
-    """Every machine asked for: each file in each configuration with each setting of its parameters;
-    each with the digest of its text."""
-    from popek.cli import locate
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One machine to check: a file, a configuration and settings beside it. Resolved only when somebody asks."""
 
+    path: str
+    config: str | None
+    given: Mapping[str, int]
+
+    @property
+    def key(self) -> str:
+        """A digest of all that the machine depends on."""
+        return machine_key(self.path, self.config, self.given)
+
+    def machine(self) -> Machine:
+        """Raises SpecError."""
+        return load_machine(self.path, self.config, self.given)
+
+
+def targets(specs: tuple[str, ...], configs: tuple[str, ...], parameters: tuple[str, ...] = ()) -> Iterator[Target]:
+    """Every machine asked for: each file in each configuration with each setting of its parameters."""
     for spec in specs:
         path = locate(spec)
         names: list[str | None] = list(configs) or [None]
@@ -69,7 +90,7 @@ def machines(specs: tuple[str, ...], configs: tuple[str, ...], parameters: tuple
             names = list(configs_of(path))
         for name in names:
             for chosen in _parameter_settings(path, name, parameters):
-                yield machine_key(path, name, chosen), load_machine(path, name, chosen)
+                yield Target(path, name, chosen)
 
 
 def _parameter_settings(path: str, config: str | None, given: tuple[str, ...]) -> Iterator[dict[str, int]]:
@@ -121,13 +142,16 @@ def cross_check(machine: Machine, asked: Options, report: Report) -> None:
         raise RuntimeError(f"solvers disagree: {against[:3]}")
 
 
-def whole_report(key: str, machine: Machine, options: Settings, pool: Executor | None, caching: bool, tell: object) -> Report:
+def whole_report(target: Target, options: Settings, pool: Executor | None, caching: bool, tell: object) -> Report:
     """The report, at once when this very machine was reported on with these options before."""
+    if options.names_things:
+        options.validate(target.machine())
 
     def decide() -> Report:
         from popek_checker.cache import Cache, default_path
         from popek_checker.check import Options, check
 
+        machine = target.machine()
         asked = Options(
             options.guest, options.host, options.memory, options.reading, options.instructions, options.theorems, options.timeout
         )
@@ -141,5 +165,10 @@ def whole_report(key: str, machine: Machine, options: Settings, pool: Executor |
         return decide()
     from popek_checker.keys import code_digest
 
-    digest = hashlib.blake2b(f"{key} {options} {code_digest()}".encode(), digest_size=20)
-    return remembered(Report, f"report-{digest.hexdigest()}.pickle", decide)
+    digest = hashlib.blake2b(f"{target.key} {options} {code_digest()}".encode(), digest_size=20)
+    return remembered(Report, f"report-{digest.hexdigest()}.pickle", decide, keep=_decided)
+
+
+def _decided(report: Report) -> bool:
+    """Whether nothing was left open: an answer that took too long may come another time."""
+    return all(finding.truth is not Truth.UNKNOWN for row in report.rows for finding in row.findings)

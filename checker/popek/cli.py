@@ -108,31 +108,58 @@ def check(
     timeout: float, format_: str, output: str | None, no_cache: bool, cross_check: bool,
 ) -> int:  # fmt: skip
     """Decide whether machines are virtualizable, instruction by instruction, and whether their theorems hold."""
-    from popek.checking import machines, settings, whole_report
-    from popek.codes import exit_code
+    from popek.checking import settings, targets, whole_report
+    from popek.codes import exit_code, worst
     from popek.reports import writer
 
     guest, _, host = mode.rpartition("@") if mode else ("", "", "")
     options = settings(guest or None, host or None, memory, reading, instructions, theorems, timeout, cross_check)
     reports: list[Report] = []
     with executor(jobs) as pool, progress() as tell:
-        for key, machine in machines(specs, configs, parameters):
-            options.validate(machine)
-            reports.append(whole_report(key, machine, options, pool, not no_cache, tell))
+        for target in targets(specs, configs, parameters):
+            reports.append(whole_report(target, options, pool, not no_cache, tell))
     emit(writer(format_)(reports), output)
-    return max((exit_code(report) for report in reports), default=0)
+    return worst(exit_code(report) for report in reports)
 
 
 @popek.command()
-@click.argument("spec")
-@click.argument("item", required=False)
+@click.argument("names", nargs=-1, metavar="SPEC [ITEM]")
 @click.option("--config", help="Configuration (default: the first).")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def explain(spec: str, item: str | None, config: str | None, format_: str) -> None:
+@click.option("--gallery", is_flag=True, help="The whole library, or every SPEC named: a row and a picture a machine.")
+@click.option("--format", "format_", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
+@click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write here instead of standard output.")
+@click.option("--jobs", "-j", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="all cores", help="Processes.")
+@click.option("--timeout", type=click.FloatRange(0.01), default=30.0, show_default=True, help="Seconds for one question.")
+@click.option("--no-cache", is_flag=True, help="Decide everything anew (with --gallery).")
+def explain(
+    names: tuple[str, ...], config: str | None, gallery: bool, format_: str, output: str | None, jobs: int, timeout: float,
+    no_cache: bool,
+) -> int:  # fmt: skip
     """Explain a machine, or an ITEM of it: an instruction, a CSR, a register or a translation."""
+    if gallery:
+        return _gallery(names, format_, output, jobs, timeout, no_cache)
+    if not 1 <= len(names) <= 2:
+        raise click.UsageError("explain takes a SPEC and at most one ITEM of it; --gallery takes any number of SPECs")
+    if format_ == "html":
+        raise click.UsageError("--format html is for --gallery")
     from popek.explaining import explained
 
-    emit(explained(load(spec, config), item, format_), None)
+    emit(explained(load(names[0], config), names[1] if len(names) > 1 else None, format_), output)
+    return 0
+
+
+def _gallery(specs: tuple[str, ...], format_: str, output: str | None, jobs: int, timeout: float, no_cache: bool) -> int:
+    from popek.checking import settings
+    from popek.codes import worst
+    from popek.gallery import entries
+    from popek.library import shipped
+    from popek.reports.gallery_report import writer
+
+    options = settings(None, None, None, None, (), (), timeout, False)
+    with executor(jobs) as pool, progress() as tell:
+        found = list(entries(specs or tuple(shipped().values()), options, pool, not no_cache, tell))
+    emit(writer(format_)(found), output)
+    return worst(each.code for each in found)
 
 
 @popek.command()
@@ -176,6 +203,7 @@ def fmt(files: tuple[str, ...], only_check: bool) -> int:
 @click.option("--config", help="Configuration (default: the first).")
 def lint(spec: str, config: str | None) -> int:
     """Errors and warnings of a specification, without deciding anything."""
+    from popek.library import locate
     from popek_grammar.diagnostics import render_all
     from popek_grammar.load import lint_machine
 
@@ -190,16 +218,10 @@ def lint(spec: str, config: str | None) -> int:
 
 
 def load(spec: str, config: str | None) -> Machine:
+    from popek.library import locate
     from popek_grammar.load import load_machine
 
     return load_machine(locate(spec), config)
-
-
-def locate(spec: str) -> str:
-    """A file's path; the name of a shipped machine (`riscv`, `ia32`, `pg1974`) stands for its file."""
-    from popek.library import shipped
-
-    return spec if Path(spec).exists() or "/" in spec or spec.endswith(".isa") else shipped().get(spec, spec)
 
 
 def number(text: str, what: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from popek_checker.verdict import Report, Truth
@@ -12,6 +13,12 @@ BAD_INPUT: Final = 2
 UNKNOWN: Final = 3
 INTERNAL: Final = 70
 INTERRUPTED: Final = 130
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The code of several machines together: bad input before unknown before refuted."""
+    order = (AS_EXPECTED, REFUTED, UNKNOWN, BAD_INPUT)
+    return max(codes, key=order.index, default=AS_EXPECTED)
 
 
 def exit_code(report: Report) -> int:

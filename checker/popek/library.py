@@ -23,6 +23,11 @@ def shipped() -> dict[str, str]:
     return found
 
 
+def locate(spec: str) -> str:
+    """A file's path; the name of a shipped machine (`riscv`, `ia32`, `pg1974`) stands for its file."""
+    return spec if Path(spec).exists() or "/" in spec or spec.endswith(".isa") else shipped().get(spec, spec)
+
+
 def _mains(file: Path) -> set[str]:
     """The stem, when the file opens a machine."""
     text = file.read_text(encoding="utf-8", errors="replace")

@@ -92,7 +92,7 @@ def check(
     results = tuple(judge(theorem, chosen[theorem.name], rows[chosen[theorem.name]]) for theorem in theorems)
     return Report(
         machine.name, machine.setting, main, rows[main], results, assumptions(main), EXCLUSIONS,
-        time.perf_counter() - start, cached, locations(machine),
+        time.perf_counter() - start, cached, locations(machine), machine.title,
     )  # fmt: skip
 
 

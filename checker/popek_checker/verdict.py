@@ -177,6 +177,7 @@ class Report:
     seconds: float = 0.0
     cached: int = 0
     locations: tuple[tuple[str, tuple[str, int, int]], ...] = ()
+    title: str = ""
 
     def location(self, name: str) -> tuple[str, int, int] | None:
         """File, line and column where an instruction or theorem is declared."""

@@ -33,8 +33,8 @@ def cache_dir() -> Path | None:
         return None
 
 
-def remembered(kind: type[T], key: str, make: Callable[[], T]) -> T:
-    """The value stored under `key`, a file name, or else what `make` returns, which is then stored."""
+def remembered(kind: type[T], key: str, make: Callable[[], T], keep: Callable[[T], bool] = lambda _: True) -> T:
+    """The value stored under `key`, a file name, or else what `make` returns, which is then stored if it is to `keep`."""
     directory = cache_dir()
     if directory is None:
         return make()
@@ -42,7 +42,8 @@ def remembered(kind: type[T], key: str, make: Callable[[], T]) -> T:
     if isinstance(found, kind):
         return found
     made = make()
-    _store(directory / key, made)
+    if keep(made):
+        _store(directory / key, made)
     return made
 
 

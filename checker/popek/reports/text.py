@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import sys
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -13,6 +11,7 @@ from rich.text import Text
 
 from popek.reports.matrix import Matrix, matrices
 from popek.reports.summary import summaries, violations, word
+from popek.reports.terminal import colours, width
 from popek_checker.verdict import Report, TheoremResult, Truth, Witness
 
 MATRIX_STYLE = {"silent": "bold red", "fails": "red", "holds": "green", "traps": "green", "unknown": "yellow"}
@@ -27,9 +26,8 @@ STYLE = {"ok": "green", "violation": "bold red", "unknown": "yellow"}
 
 def write(reports: Sequence[Report]) -> str:
     """All reports as text; colours only when standard output is a terminal."""
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    width = None if sys.stdout.isatty() else 118
-    console = Console(file=io.StringIO(), width=width, force_terminal=colour, no_color=not colour, highlight=False)
+    colour = colours()
+    console = Console(file=io.StringIO(), width=width(118), force_terminal=colour, no_color=not colour, highlight=False)
     for report in reports:
         _report(console, report)
     for matrix in matrices(reports):
