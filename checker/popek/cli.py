@@ -1,4 +1,4 @@
-"""The command line: `popek check`, `explain`, `asm`, `disasm`, `fmt`. Heavy imports wait inside the commands."""
+"""The command line: `popek check`, `diff`, `explain`, `asm`, `disasm`, `fmt`. Heavy imports wait inside the commands."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ Exit codes: 0 as expected, 1 refuted, 2 bad specification or usage, 3 unknown,
 70 a bug in popek, 130 interrupted."""
 
 FORMATS = click.Choice(["text", "json", "sarif", "markdown", "junit"])
+DELTA_CODES = EXIT_CODES.replace("0 as expected, 1 refuted", "0 no difference, 1 differences")
+DELTA_FORMATS = click.Choice(["text", "json", "markdown"])
 
 
 def main() -> None:
@@ -120,6 +122,39 @@ def check(
             reports.append(whole_report(target, options, pool, not no_cache, tell))
     emit(writer(format_)(reports), output)
     return worst(exit_code(report) for report in reports)
+
+
+@popek.command(epilog=DELTA_CODES)
+@click.argument("spec_a", metavar="A.isa")
+@click.argument("spec_b", metavar="B.isa")
+@click.option("--config", help="Configuration of both (default: the first of each).")
+@click.option("--config-a", help="Configuration of A.")
+@click.option("--config-b", help="Configuration of B.")
+@click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Set a parameter of both.")
+@click.option("--param-a", "parameters_a", multiple=True, metavar="NAME=VALUE", help="Set a parameter of A.")
+@click.option("--param-b", "parameters_b", multiple=True, metavar="NAME=VALUE", help="Set a parameter of B.")
+@click.option("--instr", "instructions", multiple=True, metavar="NAME,...", help="Compare only these instructions (repeatable).")
+@click.option("--jobs", "-j", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="all cores", help="Processes.")
+@click.option("--timeout", type=click.FloatRange(0.01), default=30.0, show_default=True, help="Seconds for one question.")
+@click.option("--format", "format_", type=DELTA_FORMATS, default="text", show_default=True, help="Output format.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write the report here instead of standard output.")
+@click.option("--no-cache", is_flag=True, help="Decide everything anew.")
+def diff(
+    spec_a: str, spec_b: str, config: str | None, config_a: str | None, config_b: str | None, parameters: tuple[str, ...],
+    parameters_a: tuple[str, ...], parameters_b: tuple[str, ...], instructions: tuple[str, ...], jobs: int, timeout: float,
+    format_: str, output: str | None, no_cache: bool,
+) -> int:  # fmt: skip
+    """Compare what two machines mean, instruction by instruction, with a state that shows each difference."""
+    from popek.codes import delta_code
+    from popek.diffing import Chosen, whole_delta
+    from popek.reports import delta_writer
+
+    a = Chosen(spec_a, config_a or config, (*parameters, *parameters_a))
+    b = Chosen(spec_b, config_b or config, (*parameters, *parameters_b))
+    with executor(jobs) as pool, progress() as tell:
+        delta = whole_delta(a, b, instructions, timeout, pool, not no_cache, tell)
+    emit(delta_writer(format_)(delta), output)
+    return delta_code(delta)
 
 
 @popek.command()

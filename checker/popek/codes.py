@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from popek_checker.delta import Delta, Status
 from popek_checker.verdict import Report, Truth
 
 AS_EXPECTED: Final = 0
@@ -32,3 +33,10 @@ def exit_code(report: Report) -> int:
     if Truth.NO in answers:
         return REFUTED
     return UNKNOWN if Truth.UNKNOWN in answers else AS_EXPECTED
+
+
+def delta_code(delta: Delta) -> int:
+    """0 no difference, 1 differences, 3 unknown."""
+    if delta.differs:
+        return REFUTED
+    return UNKNOWN if delta.of(Status.UNKNOWN) else AS_EXPECTED

@@ -39,6 +39,8 @@ class Operands:
         value = evaluate(text, scope)
         if kind in ("pcrel", "nextrel"):
             value = signed(value - self._base(kind, place, scope.pc), self._pc_width)
+        elif kind == "region":
+            value = value - self._region(place, scope.pc)
         return self._number(place, value, kind)
 
     def show(self, place: Place, value: int, pc: int) -> str:
@@ -55,6 +57,8 @@ class Operands:
             case "pcrel" | "nextrel" as kind:
                 target = signed(value, place.width) + self._base(kind, place, pc)
                 return hex(target & ((1 << self._pc_width) - 1))
+            case "region":
+                return hex(self._region(place, pc) + value)
             case _:
                 return str(value)
 
@@ -95,13 +99,18 @@ class Operands:
     def _base(self, kind: str, place: Place, pc: int) -> int:
         return pc + place.cells if kind == "nextrel" else pc
 
+    def _region(self, place: Place, pc: int) -> int:
+        """The next instruction's address without the bits that the operand holds."""
+        following = (pc + place.cells) & ((1 << self._pc_width) - 1)
+        return following >> place.width << place.width
+
     def _number(self, place: Place, value: int, kind: str) -> int:
         """The bits of a number, checked against the range and the step that the encoding can hold."""
-        low = 0 if kind == "u" else -(1 << (place.width - 1))
-        high = (1 << (place.width - (0 if kind in ("u", "x") else 1))) - 1
+        low = 0 if kind in ("u", "region") else -(1 << (place.width - 1))
+        high = (1 << (place.width - (0 if kind in ("u", "x", "region") else 1))) - 1
         step = place.held & -place.held or 1
         if not low <= value <= high:
-            what = "is too far" if kind in ("pcrel", "nextrel") else "is out of range"
+            what = "is too far" if kind in ("pcrel", "nextrel", "region") else "is out of range"
             raise Misfit(f"{value} {what}", f"`{place.slot.name}` holds {low} to {high - step + 1}", OUT_OF_RANGE)
         bits = value & ((1 << place.width) - 1)
         if bits & (step - 1):

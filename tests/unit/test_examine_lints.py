@@ -31,5 +31,10 @@ def test_a_doubtful_machine_is_warned_about(old: str, new: str, code: str, words
     assert any(d.code == code and words in d.message for d in found), [f"{d.code} {d.message}" for d in found]
 
 
+def test_a_read_only_field_is_a_report_to_software() -> None:
+    text = RV.replace("mstatus.TSR == 1", "mstatus.SUM == 1").replace("TSR  [22]     rw", "TSR  [22]     ro")
+    assert not [d.message for d in examine(elaborate(load_texts({"rv.isa": text}), "full")) if d.code == "W0401"]
+
+
 def test_the_sample_earns_none() -> None:
     assert examine(elaborate(load_texts({"rv.isa": RV}), "full")) == ()

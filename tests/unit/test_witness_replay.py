@@ -20,7 +20,10 @@ def test_witnesses_replay(file: str, config: str) -> None:
     wanted = ("popf", "pushf", "lar", "sgdt", "sm", "str", "push_s", "mov_f")
     names = [name for name in made.instructions if name.startswith(wanted)]
     options = Options(instructions=tuple(names)) if made.modes.members[-1][0] != "S" else Options()
-    if config == "rv64":
+    if file.startswith("mips"):
+        # Under their H the machines hold; with CU0 left open, CP0 is a hole, and the moved one has its links.
+        report = check(made_open(made), Options())
+    elif config == "rv64":
         # Under its H nothing is a hole; with the counters left open, their reads and wfi are.
         options = Options(instructions=("wfi", "csrrs"))
         report = check(made_open(made), options)
@@ -36,10 +39,11 @@ def test_witnesses_replay(file: str, config: str) -> None:
 
 
 def made_open(made: Machine) -> Machine:
-    """The machine with only the theorem that assumes nothing."""
+    """The machine with only the theorem that assumes nothing, where it has one."""
     from dataclasses import replace
 
-    return replace(made, theorems={name: th for name, th in made.theorems.items() if name == "open_host"})
+    bare = {name: th for name, th in made.theorems.items() if name.startswith("open_host")}
+    return replace(made, theorems=bare) if bare else made
 
 
 def replay(made: Machine, row: Row, witness: Witness, claim: Claim, state: int) -> None:

@@ -1,13 +1,15 @@
-"""A report in every format: text for people, JSON as the one schema, and its readers."""
+"""A report in every format: text for people, JSON as the one schema, and its readers. And a comparison, likewise."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from popek_checker.delta import Delta
 from popek_checker.verdict import Report
 
 Writer: TypeAlias = "Callable[[Sequence[Report]], str]"
+DeltaWriter: TypeAlias = "Callable[[Delta], str]"
 
 FORMATS = ("text", "json", "sarif", "markdown", "junit")
 
@@ -25,4 +27,16 @@ def writer(name: str) -> Writer:
             from popek.reports.junit import write
         case _:
             from popek.reports.text import write
+    return write
+
+
+def delta_writer(name: str) -> DeltaWriter:
+    """The function that writes a comparison in a format, imported when asked for."""
+    match name:
+        case "json":
+            from popek.reports.diff_json import write
+        case "markdown":
+            from popek.reports.diff_markdown import write
+        case _:
+            from popek.reports.diff_text import write
     return write

@@ -456,7 +456,7 @@ class _Work:
                     ctx.absent[str(node.children[0])] = "it speaks of another configuration"
                     continue
                 made = theorems.theorem(ctx, node, tuple(draft.configs), texts[ctx.file])
-                for name in made.expect.names:
+                for name in made.expect.names if not made.configs or self.config in made.configs else ():
                     self._known_instruction(made, name)
                 if made.name in draft.theorems:
                     ctx.report("E0203", f"theorem `{made.name}` is declared twice", made.span)

@@ -57,10 +57,12 @@ def _fields(machine: m.Machine) -> Iterator[tuple[m.Register, m.Field, str]]:
 
 
 def _unread(machine: m.Machine, everything: Effects, found: Diagnostics) -> None:
-    """W0401. A CSR of one field is storage that software reads; a field among others is there to control something."""
+    """W0401. A CSR of one field is storage that software reads, and a read-only field a report to software (the bits
+    of a cause register); a field among others that software may write is there to control something."""
     for register, part, state in _fields(machine):
         among_others = state != register.name and len(register.fields) > 1
-        if part.role is m.Role.CONTROL and among_others and state not in everything.reads:
+        report = register.address is not None and part.kind is m.FieldKind.RO
+        if part.role is m.Role.CONTROL and among_others and not report and state not in everything.reads:
             message = f"{state} has role control, and nothing reads it"
             found.warning("W0401", message, part.span, help="check it where it matters, or give it another role")
     for name, scalar in machine.scalars.items():

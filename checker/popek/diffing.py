@@ -1,0 +1,68 @@
+"""What `popek diff` does between its arguments and its report: two machines, checked options, and the report's own cache."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+
+import click
+
+from popek.checking import Target, targets
+from popek_checker.check import Progress
+from popek_checker.delta import Delta, Status
+from popek_grammar.cache import remembered
+from popek_grammar.diagnostics import suggest
+from popek_grammar.machine import Machine
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """One of the two machines: its file, configuration and parameters, and once loaded its key."""
+
+    spec: str
+    config: str | None
+    parameters: tuple[str, ...]
+
+    def target(self) -> Target:
+        """The one machine that is meant."""
+        found = list(targets((self.spec,), (self.config,) if self.config else (), self.parameters))
+        if len(found) != 1:
+            raise click.UsageError(f"diff compares two machines; {self.spec} stands for {len(found)} with these options")
+        return found[0]
+
+
+def names(given: tuple[str, ...], a: Machine, b: Machine) -> tuple[str, ...]:
+    """The instructions asked for, each in one of the machines at least."""
+    known = [*a.instructions, *b.instructions]
+    wanted = tuple(name.strip() for text in given for name in text.split(",") if name.strip())
+    for name in wanted:
+        if name not in known:
+            near = suggest(name, known)
+            hint = f"; did you mean {near}?" if near else f"; there are: {', '.join(known[:12])}"
+            raise click.UsageError(f"neither {a.name} nor {b.name} has an instruction `{name}`{hint}")
+    return wanted
+
+
+def whole_delta(
+    a: Chosen, b: Chosen, given: tuple[str, ...], timeout: float, pool: Executor | None, caching: bool, tell: Progress
+) -> Delta:
+    """The comparison, at once when these very machines were compared with these options before."""
+    one, other = a.target(), b.target()
+    first, second = one.machine(), other.machine()
+    wanted = names(given, first, second)
+
+    def decide() -> Delta:
+        from popek_checker.diff import diff
+
+        made = diff(first, second, wanted, timeout, pool, tell)
+        return replace(made, a=replace(made.a, file=a.spec), b=replace(made.b, file=b.spec))
+
+    if not caching:
+        return decide()
+    from popek_checker.keys import code_digest
+
+    digest = hashlib.blake2b(
+        f"{one.key} {other.key} {a.spec} {b.spec} {wanted} {timeout} {code_digest()}".encode(), digest_size=20
+    )
+    return remembered(Delta, f"diff-{digest.hexdigest()}.pickle", decide, keep=lambda delta: not delta.of(Status.UNKNOWN))
