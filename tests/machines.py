@@ -9,12 +9,17 @@ from popek_grammar.load import configs_of, load_machine
 from popek_grammar.machine import Machine
 
 SPEC = Path(__file__).resolve().parents[1] / "spec"
-FILES = ("pg1974.isa", "riscv/riscv.isa", "x86/ia32.isa", "mips/mips.isa")
+FILES = ("pg1974.isa", "riscv/riscv.isa", "x86/ia32.isa", "mips/mips.isa", "s370/s370.isa")
 
 
 def variants() -> list[tuple[str, str]]:
     """Every (file, configuration) pair."""
     return [(file, config) for file in FILES for config in configs_of(str(SPEC / file))]
+
+
+def representatives() -> list[tuple[str, str]]:
+    """One configuration of each file, and those that are another machine at every turn: for what costs much."""
+    return [(file, configs_of(str(SPEC / file))[0]) for file in FILES] + [("riscv/riscv.isa", "rv32")]
 
 
 @lru_cache(maxsize=8)

@@ -21,6 +21,8 @@ from popek_grammar.meaning.terms import Term
 
 OPAQUE_WIDTH: Final = 8
 """Products and quotients wider than this are opaque at first."""
+BRIEFLY: Final = 2000
+"""Milliseconds for one way of asking before the next is tried."""
 FIRST_LIMIT: Final = 3_000_000
 """Z3's resource units for one answer before a heavier solver is tried; about a million a second."""
 SMALL_LIMIT: Final = 300_000
@@ -140,9 +142,17 @@ class Smt:
         yield Scope(self, solver, lowering, goal)
 
     def values(self, facts: Sequence[Term], roots: Sequence[Term]) -> list[int] | None:
-        """What Z3 itself makes of terms in a model of `facts`, real arithmetic; None when there is no model."""
+        """What Z3 itself makes of terms in a model of `facts`, real arithmetic; None when there is no model.
+
+        Most of these questions are quick. Where one is not, it helps to put in the values that facts give to variables, and
+        again what then becomes known; but that is slow for others.
+        """
         lowering = self._lowerings[False]
-        solver = z3.SolverFor("QF_UFBV", ctx=self.context)
+        known = ("simplify", "propagate-values", "solve-eqs")
+        plain = z3.Tactic("qfufbv", ctx=self.context)
+        filled = z3.Then(*(z3.Tactic(name, ctx=self.context) for name in (*known, *known, "qfufbv")), ctx=self.context)
+        tries = (z3.TryFor(plain, BRIEFLY), z3.TryFor(filled, BRIEFLY), plain)
+        solver = z3.OrElse(*tries, ctx=self.context).solver()
         solver.set("timeout", int(self.timeout * 1000))
         solver.add(lowering.formula(t.and_(*facts)))
         if solver.check() != z3.sat:

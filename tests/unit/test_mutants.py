@@ -23,7 +23,8 @@ def tried(file: str, config: str) -> list[Fate]:
 
 
 @pytest.mark.parametrize(
-    ("file", "config", "noticed"), [("pg1974.isa", "default", 8), ("riscv/riscv.isa", "rv64", 18), ("x86/ia32.isa", "base", 40)]
+    ("file", "config", "noticed"),
+    [("pg1974.isa", "default", 8), ("riscv/riscv.isa", "rv64", 18), ("x86/ia32.isa", "base", 40), ("s370/s370.isa", "base", 19)],
 )
 def test_every_mutant_has_a_fate(file: str, config: str, noticed: int) -> None:
     found = tried(file, config)

@@ -186,6 +186,14 @@ class Run:
         self.path = t.and_(path, inside)
         return value
 
+    def outermost(self, statements: tuple[m.Stmt, ...]) -> None:
+        """Runs the body of an instruction: its end and every `return` go on together."""
+        self.run(statements)
+        if self.returns:
+            if self.path is not t.FALSE:
+                self.returns.append(Exit(self.path, None, self.state))
+            self.join(self.returns)
+
     def join(self, exits: list[Exit]) -> Term | None:
         """Continues on all exits at once: sets path and state, gives the selected value."""
         if not exits:

@@ -80,7 +80,7 @@ def execute(
     for guard in operands.instruction.guards:
         if run.path is not t.FALSE:
             run.guard(run.value(guard.condition), guard.cause)
-    run.run(operands.instruction.body)
+    run.outermost(operands.instruction.body)
     if run.path is not t.FALSE:
         scalars = run.state.scalars
         scalars[machine.pc] = t.ite(scalars[PC_WRITTEN], scalars[machine.pc], following)
