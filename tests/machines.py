@@ -9,7 +9,14 @@ from popek_grammar.load import configs_of, load_machine
 from popek_grammar.machine import Machine
 
 SPEC = Path(__file__).resolve().parents[1] / "spec"
-FILES = ("pg1974.isa", "riscv/riscv.isa", "x86/ia32.isa", "mips/mips.isa", "s370/s370.isa")
+FILES = (
+    "pg1974.isa",
+    "riscv/riscv.isa",
+    "x86/ia32.isa",
+    "mips/mips.isa",
+    "s370/s370.isa",
+    "pdp10/ka10.isa",
+)
 
 
 def variants() -> list[tuple[str, str]]:

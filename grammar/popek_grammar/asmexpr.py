@@ -26,7 +26,7 @@ class Misfit(Exception):
 NOT_THIS_KIND, UNKNOWN_NAME, OUT_OF_RANGE = 0, 1, 2
 
 _TOKEN = re.compile(
-    r"\s*(0[xX][\da-fA-F][\da-fA-F_]*|0[bB][01][01_]*|\d[\d_]*\b|'(?:\\.|[^'])'|[A-Za-z_.$][\w.$]*|<<|>>|[-+*/%&|^~()])"
+    r"\s*(0[xX][\da-fA-F][\da-fA-F_]*|0[oO][0-7][0-7_]*|0[bB][01][01_]*|\d[\d_]*\b|'(?:\\.|[^'])'|[A-Za-z_.$][\w.$]*|<<|>>|[-+*/%&|^~()])"
 )
 _LONGEST, _DEEPEST = 200, 32
 _PREFIXES = ("(", "-", "+", "~")
@@ -115,7 +115,7 @@ def _unary(tokens: list[str], scope: Scope) -> tuple[int, list[str]]:
 def _atom(token: str, scope: Scope) -> int:
     if token[0].isdigit():
         digits = token.replace("_", "").lower()
-        return int(digits, {"0x": 16, "0b": 2}.get(digits[:2], 10))
+        return int(digits, {"0x": 16, "0o": 8, "0b": 2}.get(digits[:2], 10))
     if token[0] == "'":
         return ord(_ESCAPES.get(token[1:-1], token[1:-1][-1]))
     if token == ".":

@@ -54,6 +54,8 @@ class Operands:
                 return str(signed(value, place.width))
             case "x":
                 return hex(value)
+            case "o":
+                return oct(value)
             case "pcrel" | "nextrel" as kind:
                 target = signed(value, place.width) + self._base(kind, place, pc)
                 return hex(target & ((1 << self._pc_width) - 1))
@@ -107,7 +109,7 @@ class Operands:
     def _number(self, place: Place, value: int, kind: str) -> int:
         """The bits of a number, checked against the range and the step that the encoding can hold."""
         low = 0 if kind in ("u", "region") else -(1 << (place.width - 1))
-        high = (1 << (place.width - (0 if kind in ("u", "x", "region") else 1))) - 1
+        high = (1 << (place.width - (0 if kind in ("u", "x", "o", "region") else 1))) - 1
         step = place.held & -place.held or 1
         if not low <= value <= high:
             what = "is too far" if kind in ("pcrel", "nextrel", "region") else "is out of range"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 RAW = re.compile(
-    r'"[^"\n]*"|(?P<comment>(?://|#)[^\n]*)|0b[01_]+|0x[0-9a-fA-F_]+|\w+|\n'
+    r'"[^"\n]*"|(?P<comment>(?://|#)[^\n]*)|0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|\w+|\n'
     r"|<=s(?!\w)|<s(?!\w)|>=s(?!\w)|>>s(?!\w)|>s(?!\w)|/s(?!\w)|%s(?!\w)"
     r"|==|!=|<=|>=|<<|>>|->|=>|\.\.|\.\{|\+:|[^\s]"
 )

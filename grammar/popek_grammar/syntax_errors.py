@@ -22,16 +22,16 @@ GROUPS: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = (
         "ISA INCLUDE PARAM EXTENSION CONFIG MODES STATE REGISTER CSR_SPACE CAUSES FAULT ACTING LAYOUT FRAGMENT OPERAND "
         "TRANSLATION PROTECTION ALIAS OTHERWISE TRAP_STACK DELEGATE INTERRUPTS PLACEMENT PROGRAM OVERRIDE".split())),
     ("a statement", frozenset({"LET", "YIELD", "NAME", "TRAP", "RETURN"}), frozenset(
-        "IF MATCH FOR GUARD NEXT FAULT RETURN_FROM INT HEX BIN TRUE FALSE UNSPECIFIED LPAR".split())),
+        "IF MATCH FOR GUARD NEXT FAULT RETURN_FROM INT HEX OCT BIN TRUE FALSE UNSPECIFIED LPAR".split())),
     ("an expression", frozenset({"INT", "HEX", "NAME", "LPAR"}), frozenset(
-        "BIN TRUE FALSE UNSPECIFIED NOT MINUS TILDE IF MATCH CHOOSE".split())),
+        "OCT BIN TRUE FALSE UNSPECIFIED NOT MINUS TILDE IF MATCH CHOOSE".split())),
     ("an operator", frozenset({"COMPARE", "PLUS", "AND"}), frozenset(
         "MINUS STAR DIVIDE SHIFT BAR XOR AMP OR IN DOT LPAR LSQB CONCAT".split())),
     ("an operator", frozenset({"PLUS", "STAR"}), frozenset(
         "MINUS DIVIDE SHIFT BAR XOR AMP DOT LPAR LSQB CONCAT".split())),
 )  # fmt: skip
 WORDS = {
-    "NAME": "a name", "INT": "a number", "HEX": "a number", "BIN": "a number", "BITS": "bits",
+    "NAME": "a name", "INT": "a number", "HEX": "a number", "OCT": "a number", "BIN": "a number", "BITS": "bits",
     "STRING": "a text in quotes", "_SEP": "a new line", "$END": "the end of the file", "COMPARE": "a comparison",
     "SHIFT": "a shift", "DIVIDE": "`/`",
 }  # fmt: skip
@@ -171,7 +171,7 @@ def _slip(found: Found, source: Source) -> str:
         return 'a text ends with `"` on the same line'
     if found.ended or found.text == "\n":
         return _unfinished(found)
-    if re.match(r"0b|0x|\d", found.text):
+    if re.match(r"0b|0o|0x|\d", found.text):
         return _bad_number(found)
     if found.text == "->" and "GIVES" in found.accepts:
         return "an arm is written `pattern => result`"
@@ -210,10 +210,12 @@ def _bad_number(found: Found) -> str:
         return "bits of an encoding are bare: `0010011`; an operand is `name:width`"
     if found.text.startswith("0b"):
         return "after `0b` only 0, 1 and `_` may stand"
+    if found.text.startswith("0o"):
+        return "after `0o` only 0 to 7 and `_` may stand"
     if found.text.startswith("0x"):
         return "after `0x` only hexadecimal digits and `_` may stand"
     if WORD.search(found.text):
-        return "a name does not start with a digit; hexadecimal is written `0x1f`, binary `0b11`"
+        return "a name does not start with a digit; hexadecimal is written `0x1f`, octal `0o17`, binary `0b11`"
     return ""
 
 

@@ -31,6 +31,7 @@ def complaint(order: str, text: str) -> Diagnostic:
         ("little", "lw a0, 8(sp)", "03 25 81 00"),
         ("little", "lw a0, (2 + 2) * 2 ( x2 )", "03 25 81 00"),
         ("little", "lui a5, 0x12345000", "b7 57 34 12"),
+        ("little", "addi a1, a0, 0o7_4", "93 05 c5 03"),
         ("little", "csrrw zero, mstatus, a0", "73 10 05 30"),
         ("little", "csrrw zero, 0x7c0, a0", "73 10 05 7c"),
         ("little", "mv a0, a1", "13 85 05 00"),

@@ -41,6 +41,13 @@ def test_a_word(order: str, word: int, width: int, text: str | None) -> None:
     assert disassemble_word(small.ALL[order](), word, width, 0x1000) == text
 
 
+def test_octal() -> None:
+    """`{n:o}`: written in octal, read in any base."""
+    machine = small.machine([small.instruction("jmp", small.encoding("1010 n:12", "jmp {n:o}"))], order="big")
+    assert disassemble_word(machine, 0xAFC0, 16) == "jmp 0o7700"
+    assert assemble_line(machine, "jmp 0o7700") == assemble_line(machine, "jmp 0xfc0") == (0xAFC0, 16)
+
+
 @pytest.mark.parametrize("order", small.ALL)
 def test_every_encoding_comes_back(order: str) -> None:
     machine, rng = small.ALL[order](), random.Random(3)

@@ -91,3 +91,32 @@ def test_one_wrong_register_is_one_error() -> None:
 def test_one_wrong_let_is_one_error() -> None:
     found = problems(changed(RV, "let a = X[rs1]\n", "let a = X[rs7]\n"))
     assert [d.message for d in found] == ["unknown name `rs7`"]
+
+
+def small(*lines: str) -> tuple[m.Machine | None, list[Diagnostic]]:
+    """A machine of one 8-bit accumulator with these clauses, and what is wrong with it."""
+    first = ("isa t { encoding big parcel 8 }", "state { pc : bits(8)\n A : bits(8)\n ram : mem(8 -> 8) }")
+    return elaborate_with_problems(load_texts({"t.isa": "\n".join((*first, *lines))}), None)
+
+
+def test_octal_numbers() -> None:
+    """Three bits a digit when nothing decides; otherwise the width that is met."""
+    made, found = small("instr a { enc 00000000\n do { A = 0o17 @ 0b01\n if A == 0o175 { A = 0o3 } } }")
+    assert (made is not None, found) == (True, [])
+    _, found = small("instr a { enc 00000000\n do { A = 0o17 @ 0b1 } }")
+    assert [problem.code for problem in found] == ["E0231"]
+    _, found = small("instr a { enc 00000000\n do { A = 0o400 } }")
+    assert [problem.code for problem in found] == ["E0233"]
+
+
+INDEXED = "fragment address { alt plain enc 00 y:2 let x = 0\n alt indexed enc i:2 y:2 let x = zext(i, 8) }"
+
+
+def test_over_with_alternatives_inside_each_other() -> None:
+    """An encoding inside one of the outer clause's may cut across another of them."""
+    outer = "instr outer { enc n:4 address\n do { A = zext(n @ y) + x } }"
+    inner = "instr inner { enc 0001 address\n over outer\n do { A = zext(y) + x } }"
+    _, found = small(INDEXED, outer, inner)
+    assert found == []
+    _, found = small(INDEXED, outer, inner.replace("over outer\n", ""))
+    assert {problem.code for problem in found} == {"E0290"}

@@ -30,6 +30,7 @@ def test_everything() -> None:
     ("before", "after"),
     [
         ("fn f(a:bits(3))->bool=a==-1", "fn f(a: bits(3)) -> bool = a == -1\n"),
+        ("fn f()->bits(6)=0o17+0x1f", "fn f() -> bits(6) = 0o17 + 0x1f\n"),
         ("fn f(){x=a-b;y=f( - a ,g [i].h )\n}", "fn f() { x = a - b; y = f(-a, g[i].h)\n}\n"),
         (
             "fn f() {\nif a {\nb()\n}\nelse {\nc()\n}\n}",

@@ -99,6 +99,7 @@ def test_no_conflicts(caplog: pytest.LogCaptureFixture) -> None:
         ("instr x { enc 0b01 }", "bits of an encoding are bare"),
         ("instr x { enc 012 }", "bits of an encoding are bare"),
         ("fn f() = 0b", "after `0b` only"),
+        ("fn f() = 0o8", "after `0o` only"),
         ("fn f() = 12ab", "does not start with a digit"),
         ('include "a', 'a text ends with `"` on the same line'),
         ("fn f() { x = a\n - b }", "put the `-` at the end of that line"),

@@ -17,7 +17,7 @@ def constant(ctx: Context, node: Node | None) -> int | None:
     if not isinstance(node, Tree):
         return None
     match node.data, node.children:
-        case (("int" | "hex" | "bin"), [token]):
+        case (("int" | "hex" | "oct" | "bin"), [token]):
             return literal(token)
         case "name", [token]:
             return _named(ctx, str(token))

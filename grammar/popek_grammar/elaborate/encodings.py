@@ -126,7 +126,7 @@ def encoding(ctx: Context, node: Node, pattern: Pattern, fixed: dict[str, int], 
 
 
 def overlaps(ctx: Context, instructions: dict[str, m.Instruction]) -> None:
-    """Every word that two clauses match must be explained by an `over`: one strictly inside the other."""
+    """Every word that two clauses match must be explained by an `over`: one strictly inside some encoding of the other."""
     rows = [
         (encoding.width, encoding.mask, encoding.value, instruction)
         for instruction in instructions.values()
@@ -144,14 +144,21 @@ def overlaps(ctx: Context, instructions: dict[str, m.Instruction]) -> None:
 
 def _explained(ctx: Context, width: int, one: tuple[int, int, m.Instruction], two: tuple[int, int, m.Instruction]) -> None:
     (mask, value, first), (other_mask, other_value, second) = one, two
-    inside = mask & other_mask == other_mask and mask != other_mask and _says(first, second)
-    outside = mask & other_mask == mask and mask != other_mask and _says(second, first)
+    inside = _says(first, second) and _inside(mask, value, second)
+    outside = _says(second, first) and _inside(other_mask, other_value, first)
     if not inside and not outside:
         ctx.report(
             "E0290", f"`{first.name}` and `{second.name}` both match the word {value | other_value:#0{width // 4 + 2}x}",
             first.span, other=("the other clause", second.span),
             help=f"if one is a special case of the other, write `over {second.clause}` in it",
         )  # fmt: skip
+
+
+def _inside(mask: int, value: int, outer: m.Instruction) -> bool:
+    """Every word of a pattern matches one encoding of `outer`, which matches others too."""
+    return any(
+        mask & each.mask == each.mask and mask != each.mask and (value ^ each.value) & each.mask == 0 for each in outer.encodings
+    )
 
 
 def _says(inner: m.Instruction, outer: m.Instruction) -> bool:

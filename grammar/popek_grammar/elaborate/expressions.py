@@ -18,6 +18,9 @@ from popek_grammar.elaborate.types import set_of
 COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">=", "<s", "<=s", ">s", ">=s"})
 BOOL = m.Bool()
 
+DIGIT_BITS = {"bin": 1, "oct": 3, "hex": 4}
+"""Literals whose digits give them a width of their own, and how many bits a digit is."""
+
 
 class NeedsContext(Exception):
     """The expression takes its width from what surrounds it, and nothing has been said."""
@@ -30,10 +33,9 @@ def value(ctx: Context, node: Node, expected: m.Type | None = None) -> m.Expr:
     try:
         return infer(ctx, node)
     except NeedsContext:
-        if isinstance(node, Tree) and node.data in ("bin", "hex"):
-            digits = str(node.children[0]).replace("_", "")[2:]
-            width = len(digits) * (1 if node.data == "bin" else 4)
-            return m.Literal(int(digits, 2 if node.data == "bin" else 16), m.Bits(width))
+        if isinstance(node, Tree) and node.data in DIGIT_BITS:
+            digits, each = str(node.children[0]).replace("_", "")[2:], DIGIT_BITS[node.data]
+            return m.Literal(int(digits, 1 << each), m.Bits(len(digits) * each))
         ctx.fail("E0230", "the width of this is not known here", node, help="give the name a type, or say zext(x, N)")
 
 
@@ -261,7 +263,7 @@ def _concat(ctx: Context, left: Node, right: Node, width: int | None) -> m.Expr:
 
 
 def _concat_part(ctx: Context, node: Node) -> m.Expr:
-    if isinstance(node, Tree) and node.data in ("bin", "hex"):
+    if isinstance(node, Tree) and node.data in DIGIT_BITS:
         return value(ctx, node)
     found = infer(ctx, node)
     match found.type:

@@ -292,13 +292,14 @@ class Run:
         self.path = t.and_(path, condition)
 
     def trap(self, cause: m.Cause, memory: bool = False) -> None:
-        """Records the trap under the current path and ends the path."""
-        condition = t.and_(self.prefix, self.path)
-        if condition is not t.FALSE:
+        """Records the trap under the current path and ends the path. The payload comes first: its evaluation may trap too."""
+        if t.and_(self.prefix, self.path) is not t.FALSE:
             payload = [self.value(expr) for expr in cause.payload]
             missing = self.machine.causes.payload[len(payload) :]
             payload += [t.const(0, width) for _, width in missing]
-            self.traps.append(TrapCase(condition, cause.name, tuple(payload), memory))
+            condition = t.and_(self.prefix, self.path)
+            if condition is not t.FALSE:
+                self.traps.append(TrapCase(condition, cause.name, tuple(payload), memory))
         self.path = t.FALSE
 
     def fault(self, kind: str) -> None:
