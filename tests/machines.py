@@ -11,6 +11,8 @@ from popek_grammar.machine import Machine
 SPEC = Path(__file__).resolve().parents[1] / "spec"
 FILES = (
     "pg1974.isa",
+    "stack/stack.isa",
+    "abi/abi.isa",
     "riscv/riscv.isa",
     "x86/ia32.isa",
     "mips/mips.isa",

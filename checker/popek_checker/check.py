@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from popek_checker.cache import Cache, machine_digest, meaning_key, text_key
+from popek_checker.copies import pieces
 from popek_checker.decide import EVERYTHING, Item, decide, items, make_subject
 from popek_checker.questions import Copies, Subject
 from popek_checker.smt import Smt
@@ -92,8 +93,13 @@ def check(
     results = tuple(judge(theorem, chosen[theorem.name], rows[chosen[theorem.name]]) for theorem in theorems)
     return Report(
         machine.name, machine.setting, main, rows[main], results, assumptions(main), EXCLUSIONS,
-        time.perf_counter() - start, cached, locations(machine), machine.title,
+        time.perf_counter() - start, cached, locations(machine), machine.title, only_its_own(machine),
     )  # fmt: skip
+
+
+def only_its_own(machine: m.Machine) -> bool:
+    """One mode, and every piece of state the program's: trivially virtualizable, as a process virtual machine is."""
+    return len(machine.modes.members) < 2 and all(piece.role is m.Role.GUEST for _, piece in pieces(machine))
 
 
 def locations(machine: m.Machine) -> tuple[tuple[str, tuple[str, int, int]], ...]:

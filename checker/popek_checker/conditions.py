@@ -1,7 +1,8 @@
-"""The condition: which settings of fields that the monitor holds make an instruction trap when it must.
+"""The conditions: which settings of fields that the monitor holds make an instruction trap when it must, or run rightly.
 
-Candidates are the atoms over resource fields on which the deprivileged run's traps depend. A setting works when, with
-it added to H, the run always traps and H is still satisfiable; single settings first, then pairs.
+Candidates are the atoms over resource fields on which the deprivileged run depends. A setting works when, with it added
+to H, the run always traps (or, where it does not, does what the bare machine does) and H is still satisfiable; single
+settings first, then pairs, then threes.
 """
 
 from __future__ import annotations
@@ -16,26 +17,50 @@ from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.terms import Term
 
-MOST_CANDIDATES = 24
-"""More atoms than this are not tried in pairs."""
+MOST_CANDIDATES = {1: 1000, 2: 24, 3: 16}
+"""More atoms than this are not tried alone, in pairs, or in threes."""
 
 
 def condition(smt: Smt, subject: Subject) -> tuple[str, ...]:
     """The smallest set of settings under which the deprivileged run always traps; empty when there is none."""
     host = subject.host_copy
-    candidates = atoms(subject)
+    candidates = atoms(subject, [host.ok, *(trap.condition for trap in host.outcome.traps)])
+    found = smallest(smt, candidates, escape=(*host.facts, host.ok), possible=host.facts)
+    return tuple(text(atom, subject.machine) for atom in found[0]) if found else ()
+
+
+def exact_when(smt: Smt, subject: Subject) -> tuple[str, ...]:
+    """The smallest sets of settings, each enough, under which a deprivileged run that completes does what the bare one does.
+
+    The bare machine is in a mode above the real one: what a guest does in the real mode itself has settings of its own.
+    """
+    host = subject.host_copy
+    candidates = atoms(subject, subject.roots(host))
+    if not candidates:
+        return ()
+    asks = subject.inexact(subject.bare or subject.modes)
+    inexact = t.or_(*(t.and_(*(fact for item in ask.copies for fact in item.facts), *ask.constraints) for ask in asks))
+    found = smallest(smt, candidates, escape=(inexact,), possible=(*host.facts, host.ok))
+    return tuple(" and ".join(text(atom, subject.machine) for atom in chosen) for chosen in found if chosen)
+
+
+def smallest(smt: Smt, candidates: Sequence[Term], escape: Sequence[Term], possible: Sequence[Term]) -> list[tuple[Term, ...]]:
+    """The sets of candidates that rule out `escape` and leave something `possible`: all of the smallest size there is."""
     escapes: list[frozenset[Term]] = []
-    with smt.within(host.facts) as scope:
-        for size in (1, 2) if len(candidates) <= MOST_CANDIDATES else (1,):
+    with smt.within(escape) as escaping, smt.within(possible) as left:
+        for size in range(1 + max((n for n, most in MOST_CANDIDATES.items() if len(candidates) <= most), default=0)):
+            found = []
             for chosen in combinations(candidates, size):
-                if any(escape.issuperset(chosen) for escape in escapes):
+                if any(known.issuperset(chosen) for known in escapes):
                     continue
-                status = scope.status(t.and_(*chosen, host.ok))
+                status = escaping.status(t.and_(*chosen))
                 if status is Status.SAT:
-                    escapes.append(true_atoms(scope, candidates))
-                elif status is Status.UNSAT and scope.status(t.and_(*chosen)) is Status.SAT:
-                    return tuple(text(atom, subject.machine) for atom in chosen)
-    return ()
+                    escapes.append(true_atoms(escaping, candidates))
+                elif status is Status.UNSAT and left.status(t.and_(*chosen)) is Status.SAT:
+                    found.append(chosen)
+            if found:
+                return found
+    return []
 
 
 def true_atoms(scope: Scope, candidates: Sequence[Term]) -> frozenset[Term]:
@@ -43,12 +68,11 @@ def true_atoms(scope: Scope, candidates: Sequence[Term]) -> frozenset[Term]:
     return frozenset(atom for atom in candidates if scope.found(atom))
 
 
-def atoms(subject: Subject) -> list[Term]:
-    """Comparisons over held fields alone that occur in the run's conditions, and their negations; equalities first."""
+def atoms(subject: Subject, roots: Sequence[Term]) -> list[Term]:
+    """Comparisons over held fields alone that occur in `roots`, and their negations; equalities first."""
     held = held_fields(subject.machine)
     found: dict[Term, None] = {}
-    host = subject.host_copy
-    for term in t.postorder([host.ok, *(trap.condition for trap in host.outcome.traps)]):
+    for term in t.postorder(roots):
         if term.width == t.BOOL and term.op in ("eq", "ult", "slt") and _only(term, held):
             for atom in (term, t.not_(term)):
                 found[atom] = None

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from popek_checker.conditions import condition
+from popek_checker.conditions import condition, exact_when
 from popek_checker.copies import pieces
 from popek_checker.questions import Ask, Copies, Literal, Subject
 from popek_checker.smt import Smt, Status
@@ -161,7 +161,7 @@ def satisfiable(smt: Smt, subject: Subject, question: str) -> tuple[Truth, Ask |
 
 
 def with_evidence(smt: Smt, subject: Subject, row: Row, asked: Mapping[str, Ask]) -> Row:
-    """Adds the minimal witness and the condition to a row that shows a hole."""
+    """Adds the minimal witness and the conditions to a row that shows a hole."""
     broken = row.violation is Truth.YES or row.truth("exact") is Truth.NO
     if not broken and row.truth("leaks") is not Truth.YES:
         return row
@@ -170,7 +170,9 @@ def with_evidence(smt: Smt, subject: Subject, row: Row, asked: Mapping[str, Ask]
     if shown is not None:
         made = witness(smt, subject, asked[shown])
         findings = [Finding(f.question, f.truth, made, f.reason, f.seconds) if f.question == shown else f for f in findings]
-    return Row(row.name, row.part, tuple(findings), condition(smt, subject) if broken else ())
+    closing = condition(smt, subject) if broken else ()
+    exact = exact_when(smt, subject) if row.truth("exact") is Truth.NO else ()
+    return Row(row.name, row.part, tuple(findings), closing, exact)
 
 
 def _evidence_order(asked: Mapping[str, Ask]) -> list[str]:

@@ -268,7 +268,7 @@ class Subject:
 
     def _only_names(self, mode: int, names: tuple[str, ...]) -> Copy:
         base = self.copy(mode)
-        leaves = {leaf.name for leaf in t.free(self._roots(base))}
+        leaves = {leaf.name for leaf in t.free(self.roots(base))}
         if not leaves & set(names):
             return base
         before = start(self.machine, mode, "")
@@ -282,10 +282,10 @@ class Subject:
         copies = [*(self.copy(mode) for mode in self.modes), self.host_copy]
         if self.relocated:
             copies += [*self.pair(self.host, self.modes[-1], moved=True), *self.related(self.host)]
-        roots = [root for item in copies for root in (*self._roots(item), *item.facts, item.memory_trap, item.other_trap)]
+        roots = [root for item in copies for root in (*self.roots(item), *item.facts, item.memory_trap, item.other_trap)]
         return [root.key for root in roots]
 
-    def _roots(self, item: Copy) -> list[Term]:
+    def roots(self, item: Copy) -> list[Term]:
         """Every term that says what the copy does."""
         roots = [item.ok, *item.outcome.assumptions]
         roots += [value for name, value in item.after.scalars.items() if value is not item.before.scalars.get(name)]
@@ -295,7 +295,7 @@ class Subject:
     @cached_property
     def configuration(self) -> tuple[str, ...]:
         """The control fields and inputs that what the instruction does depends on, in some guest mode."""
-        roots = [root for mode in self.modes for root in self._roots(self.copy(mode))]
+        roots = [root for mode in self.modes for root in self.roots(self.copy(mode))]
         leaves = {leaf.name for leaf in t.free(roots)}
         wanted = (m.Role.CONTROL, m.Role.ENV)
         declared = pieces(self.machine)

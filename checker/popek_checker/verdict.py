@@ -22,7 +22,8 @@ class Truth(Enum):
 class Cell:
     """One piece of state in a witness: its name (`mstatus.MIE`, `X[5]`), role and width, and its value in each state.
 
-    `after` holds the values after the instruction, where they matter; `alias` is the name of an element (`t0`), if it has one.
+    `after` holds the values after the instruction, where they matter; `held` says that it can have no other value; `alias`
+    is the name of an element (`t0`), if it has one.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Cell:
     width: int
     before: tuple[int, ...]
     after: tuple[int, ...] = ()
+    held: bool = False
     alias: str = ""
 
     @property
@@ -69,12 +71,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """All that was found of one instruction, or of one instruction with one CSR (`part`)."""
+    """All that was found of one instruction, or of one instruction with one CSR (`part`).
+
+    Of a hole: `condition` are settings under which it traps; `exact_when` sets of settings, each enough, under which it
+    does what the bare machine does, where it completes.
+    """
 
     name: str
     part: str
     findings: tuple[Finding, ...]
     condition: tuple[str, ...] = ()
+    exact_when: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -165,7 +172,7 @@ class TheoremResult:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The verdict on one machine in one configuration."""
+    """The verdict on one machine in one configuration. `own` says that all its state is the program's own."""
 
     machine: str
     config: str
@@ -178,6 +185,7 @@ class Report:
     cached: int = 0
     locations: tuple[tuple[str, tuple[str, int, int]], ...] = ()
     title: str = ""
+    own: bool = False
 
     def location(self, name: str) -> tuple[str, int, int] | None:
         """File, line and column where an instruction or theorem is declared."""

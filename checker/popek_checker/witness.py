@@ -124,7 +124,8 @@ def _scalar_cells(machine: m.Machine, copies: Sequence[Copy], model: Model) -> l
         before = tuple(model.value(item.before.scalars[name]) for item in copies)
         after = tuple(_after(item, item.after.scalars[name], item.before.scalars[name], model) for item in copies)
         if any(before) or len(set(before)) > 1 or after != before:
-            cells.append(Cell(name, scalar.role.value, scalar.width, before, after))
+            held = scalar.legal is not None and len(scalar.legal) == 1 and scalar.legal[0][0] == scalar.legal[0][1]
+            cells.append(Cell(name, scalar.role.value, scalar.width, before, after, held))
     return cells
 
 
@@ -162,4 +163,4 @@ def _element(name: str, array: m.Array, point: int, copies: Sequence[Copy], mode
     before = tuple(at(item.before) for item in copies)
     after = tuple(at(item.after) if model.value(item.ok) else at(item.before) for item in copies)
     alias = array.names[point] if point < len(array.names) else ""
-    return Cell(f"{name}[{point}]", array.role.value, array.width, before, after, alias)
+    return Cell(f"{name}[{point}]", array.role.value, array.width, before, after, alias=alias)

@@ -24,7 +24,13 @@ def tried(file: str, config: str) -> list[Fate]:
 
 @pytest.mark.parametrize(
     ("file", "config", "noticed"),
-    [("pg1974.isa", "default", 8), ("riscv/riscv.isa", "rv64", 18), ("x86/ia32.isa", "base", 40), ("s370/s370.isa", "base", 19)],
+    [
+        ("pg1974.isa", "default", 8),
+        ("riscv/riscv.isa", "rv64", 18),
+        ("x86/ia32.isa", "base", 40),
+        ("s370/s370.isa", "base", 19),
+        ("stack/stack.isa", "default", 6),
+    ],
 )
 def test_every_mutant_has_a_fate(file: str, config: str, noticed: int) -> None:
     found = tried(file, config)

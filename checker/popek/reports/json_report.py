@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from popek.reports.summary import Summary, summaries, word
+from popek.reports.summary import Summary, because, summaries, word
 from popek_checker.verdict import Report, Row, TheoremResult, Truth, Witness
 
 SCHEMA = "popek/verdict/1"
@@ -31,6 +31,7 @@ def document(report: Report) -> dict[str, Any]:
         "assumptions": list(report.assumptions),
         "exclusions": list(report.exclusions),
         "theorems": {number: word(report.theorem(number)) for number in report.asked},
+        "because": because(report),
         "claims": [claim(theorem) for theorem in report.theorems],
         "instructions": [instruction(summary) for summary in summaries(report.rows)],
         "seconds": round(report.seconds, 3),
@@ -68,6 +69,7 @@ def instruction(summary: Summary) -> dict[str, Any]:
         "reason": summary.reason,
         "witness": witness(found),
         "condition": list(summary.condition),
+        "exact_when": list(summary.exact_when),
         "parts": [part(row) for row in summary.rows if row.part],
     }
 

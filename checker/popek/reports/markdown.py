@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from popek.reports.matrix import Matrix, matrices
-from popek.reports.summary import summaries, word
+from popek.reports.summary import because, summaries, word
 from popek_checker.verdict import Report, Truth
 
 
@@ -32,7 +32,7 @@ def _report(report: Report) -> list[str]:
         f"Guest {claim.guest} at {claim.host}, memory {claim.memory}, {claim.reading} reading. "
         f"H: {' and '.join(claim.invariant) or 'nothing'}.",
         "",
-        f"Theorem 1 **{word(report.theorem('1'))}**, Theorem 3 **{word(report.theorem('3'))}**, "
+        f"Theorem 1 **{word(report.theorem('1'))}** ({because(report)}), Theorem 3 **{word(report.theorem('3'))}**, "
         f"exact **{word(report.theorem('exact'))}**.",
         "",
         "| instruction | class | privileged | exact | verdict | why |",

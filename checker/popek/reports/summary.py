@@ -83,6 +83,10 @@ class Summary:
     def condition(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(c for row in self.rows for c in row.condition))
 
+    @property
+    def exact_when(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(c for row in self.rows for c in row.exact_when))
+
 
 def _hole(row: Row) -> str:
     """The first sensitivity of a row that does not trap, in words."""
@@ -111,6 +115,23 @@ def summaries(rows: Iterable[Row]) -> list[Summary]:
 
 def word(truth: Truth) -> str:
     return {Truth.YES: "holds", Truth.NO: "fails", Truth.UNKNOWN: "unknown"}[truth]
+
+
+def because(report: Report) -> str:
+    """Why Theorem 1 comes out as it does, in half a line."""
+    if report.own:
+        return "all state is the program's own, in one mode: there is nothing that an instruction could be sensitive to"
+    rows = summaries(report.rows)
+    sensitive = sum(summary.sensitive is Truth.YES for summary in rows)
+    match report.theorem("1"):
+        case Truth.YES if sensitive:
+            return f"all {sensitive} sensitive instructions are privileged"
+        case Truth.YES:
+            return "no instruction is sensitive"
+        case Truth.NO:
+            return f"{len(violations(report))} of {sensitive} sensitive instructions are not privileged"
+        case _:
+            return "not every instruction could be decided"
 
 
 def violations(report: Report) -> Sequence[Summary]:

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from popek.reports.matrix import Matrix, matrices
-from popek.reports.summary import summaries, violations, word
+from popek.reports.summary import because, summaries, violations, word
 from popek.reports.terminal import colours, width
-from popek_checker.verdict import Report, TheoremResult, Truth, Witness
+from popek_checker.verdict import Report, Row, TheoremResult, Truth, Witness
 
 MATRIX_STYLE = {"silent": "bold red", "fails": "red", "holds": "green", "traps": "green", "unknown": "yellow"}
 TITLES = {
@@ -47,7 +47,7 @@ def _report(console: Console, report: Report) -> None:
         if summary.violation is not Truth.NO or summary.truth("leaks") is Truth.YES:
             row = next((row for row in summary.rows if row.witness is not None), None)
             if row is not None and row.witness is not None:
-                _witness(console, row.label, row.witness, row.condition)
+                _witness(console, row, row.witness)
     _theorems(console, report)
 
 
@@ -82,22 +82,24 @@ def _table(report: Report) -> Table:
     return table
 
 
-def _witness(console: Console, label: str, found: Witness, condition: Sequence[str]) -> None:
+def _witness(console: Console, row: Row, found: Witness) -> None:
     operands = ", ".join(f"{name} = {value:#x}" for name, value in found.operands if value)
-    console.print(f"\n[bold]{label}[/bold]: {found.kind.replace('_', ' ')}" + (f"; {operands}" if operands else ""))
+    console.print(f"\n[bold]{row.label}[/bold]: {found.kind.replace('_', ' ')}" + (f"; {operands}" if operands else ""))
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("  role", no_wrap=True)
     table.add_column("state", no_wrap=True)
     for name in found.labels:
         table.add_column(name, no_wrap=True)
-    for cell in found.cells:
+    for cell in (cell for cell in found.cells if not cell.held):
         table.add_row(f"  {cell.role}", cell.shown, *_values(cell.before, cell.after))
     table.add_row("  ", "result", *found.results)
     console.print(table)
     if found.program:
         console.print(found.program, markup=False)
     if found.kind != "leaks":
-        console.print(f"  condition: {' and '.join(condition)}" if condition else "  condition: no setting makes it trap")
+        console.print(f"  condition: {' and '.join(row.condition) or 'no setting makes it trap'}")
+    if row.exact_when:
+        console.print(f"  as on the bare machine when {', or when '.join(row.exact_when)}")
 
 
 def _values(before: Sequence[int], after: Sequence[int]) -> list[str]:
@@ -118,7 +120,8 @@ def _theorems(console: Console, report: Report) -> None:
     for number in report.asked:
         truth = report.theorem(number)
         style = {"holds": "green", "fails": "red"}.get(word(truth), "yellow")
-        console.print(Text(f"{TITLES[number]}: {word(truth)}", style=style))
+        why = f": {because(report)}" if number == "1" else ""
+        console.print(Text(f"{TITLES[number]}: {word(truth)}{why}", style=style))
     for theorem in report.theorems:
         console.print(_theorem(theorem))
     console.print(f"{report.seconds:.2f} s, {report.cached} rows from the cache", style="dim")

@@ -71,8 +71,10 @@ def statement(ctx: Context, node: Tree[Token]) -> list[m.Stmt]:
 
 
 def let(ctx: Context, name: str, type_: Tree[Token] | None, expr: Node) -> m.Let:
-    made = check(ctx, expr, type_of(ctx, type_)) if type_ is not None else value(ctx, expr)
-    ctx.locals = {**ctx.locals, name: made.type}
+    """`let x = e`, or `let x : T = e`, where x is a T: its fields are those of the layout T."""
+    written = type_of(ctx, type_) if type_ is not None else None
+    made = check(ctx, expr, written) if written is not None else value(ctx, expr)
+    ctx.locals = {**ctx.locals, name: written or made.type}
     return m.Let(name, made)
 
 
