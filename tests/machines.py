@@ -16,6 +16,7 @@ FILES = (
     "riscv/riscv.isa",
     "x86/ia32.isa",
     "mips/mips.isa",
+    "arm/armv7a.isa",
     "s370/s370.isa",
     "pdp10/ka10.isa",
 )

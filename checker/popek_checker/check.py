@@ -255,7 +255,8 @@ def assumptions(claim: Claim) -> tuple[str, ...]:
 MEMORY: Final = {
     "view": (
         "memory view: the monitor gives the guest one view of its memory in every virtual mode "
-        "(shadow tables per virtual mode); whether an access faults depends on its address and kind alone",
+        "(shadow tables per virtual mode); whether an access faults depends on its address and kind alone, and on the mode "
+        "whose rights it uses, when that is a lesser one than the current",
     ),
     "per_mode": (
         "memory per_mode: the monitor keeps the guest's tables with their rights by mode; "

@@ -15,7 +15,7 @@ from itertools import islice
 from popek_grammar.asmexpr import OUT_OF_RANGE, UNKNOWN_NAME, Misfit, Scope, evaluate
 from popek_grammar.asmtemplate import Template, instruction_template, mnemonic, parse_template
 from popek_grammar.asmvalue import Operands, Place
-from popek_grammar.decode import Decoder
+from popek_grammar.decode import decoder_of
 from popek_grammar.diagnostics import Diagnostic, Note, SpecError, suggest
 from popek_grammar.machine import Encoding, Instruction, Machine, Span
 from popek_grammar.words import cell_width, encode, operand_parts
@@ -82,14 +82,17 @@ class Assembler:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.decoder = Decoder(machine)
+        self.decoder = decoder_of(machine)
         self.operands = Operands(machine)
-        self._by_head: dict[str | None, list[Candidate]] = {}
+        self._by_head: dict[str, list[Candidate]] = {}
+        self._by_lead: dict[str, list[Candidate]] = {}
         self._by_encoding: dict[int, Candidate] = {}
         for instruction in machine.instructions.values():
             for encoding in instruction.encodings:
                 candidate = _candidate(machine, instruction, encoding)
-                self._by_head.setdefault(candidate.template.head, []).append(candidate)
+                head, lead = candidate.template.head, candidate.template.lead
+                named = self._by_lead.setdefault(lead, []) if head is None else self._by_head.setdefault(head, [])
+                named.append(candidate)
                 self._by_encoding[id(encoding)] = candidate
         for candidates in self._by_head.values():
             candidates.sort(key=lambda each: each.encoding.width)
@@ -97,8 +100,9 @@ class Assembler:
 
     def candidates(self, text: str) -> list[Candidate]:
         """The encodings whose mnemonic the line may start with, shortest first."""
-        named = self._by_head.get(_first_word(text), [])
-        open_ended = self._by_head.get(None, [])
+        word = _first_word(text)
+        named = self._by_head.get(word, [])
+        open_ended = [each for end in range(len(word) + 1) for each in self._by_lead.get(word[:end], ())]
         return sorted([*named, *open_ended], key=lambda each: each.encoding.width) if open_ended else named
 
     def candidate(self, encoding: Encoding) -> Candidate:
@@ -179,8 +183,7 @@ class Assembler:
             notes = tuple(f"written as: {template}" for template in templates[:4])
             what = f"the operands of `{word}` do not fit its template"
             return error("E0702", what, line, start, len(text.rstrip()), "operand missing or too many", notes)
-        heads = [head for head in self._by_head if head]
-        names = [*heads, *(pattern.head for pattern, _ in self._aliases if pattern.head)]
+        names = [*filter(None, self._by_head), *(pattern.head for pattern, _ in self._aliases if pattern.head)]
         found = suggest(word, names)
         help = f"did you mean `{found}`?" if found else ""
         return error("E0701", f"no instruction is named `{word}`", line, start, start + len(word), "unknown", (), help)

@@ -34,6 +34,12 @@ class Template:
     head: str | None
     pattern: re.Pattern[str]
 
+    @property
+    def lead(self) -> str:
+        """What the first word of every line starts with."""
+        first = self.parts[0] if self.parts else ""
+        return next(iter(first.lower().split()), "") if isinstance(first, str) else ""
+
     def match(self, line: str) -> re.Match[str] | None:
         """The match of a whole line; group n is the text of slot n - 1."""
         return self.pattern.fullmatch(line)
@@ -86,7 +92,7 @@ def mnemonics(machine: Machine) -> set[str | None]:
 
 _SLOT = re.compile(r"([^{]+)|\{(\w+)(?::(\w+))?\}")
 _TOKEN = re.compile(r"\s+|[\w.]+|.")
-_IN_MNEMONIC = r"([^\s,\[\]]+?)"
+_IN_MNEMONIC = r"([^\s,\[\]]*?)"
 _IN_OPERANDS = r"([^\s,\[\]](?:[^,\[\]]*?[^\s,\[\]])??)"
 
 

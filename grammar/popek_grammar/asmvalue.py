@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -32,12 +33,12 @@ class Operands:
         """The operand's bits; Misfit when the text does not fit."""
         kind = self._kind(place.slot)
         if isinstance(kind, OperandKind):
-            return self._read_register(kind, place, text)
+            return self._read_word(kind, place, text) if kind.words else self._read_register(kind, place, text)
         if kind == "csr":
             number = self._csr_numbers.get(text.lower())
             return self._number(place, number if number is not None else self._csr_number(text, scope), "u")
         value = evaluate(text, scope)
-        if kind in ("pcrel", "nextrel"):
+        if _is_relative(kind):
             value = signed(value - self._base(kind, place, scope.pc), self._pc_width)
         elif kind == "region":
             value = value - self._region(place, scope.pc)
@@ -46,6 +47,8 @@ class Operands:
     def show(self, place: Place, value: int, pc: int) -> str:
         """The operand as text that `read` takes back to `value`."""
         match self._kind(place.slot):
+            case OperandKind(words=words) if words:
+                return words[value] if value < len(words) else str(value)
             case OperandKind(array=array, offset=offset):
                 return self._registers[array].spelling(value + offset)
             case "csr":
@@ -56,7 +59,7 @@ class Operands:
                 return hex(value)
             case "o":
                 return oct(value)
-            case "pcrel" | "nextrel" as kind:
+            case str(kind) if _is_relative(kind):
                 target = signed(value, place.width) + self._base(kind, place, pc)
                 return hex(target & ((1 << self._pc_width) - 1))
             case "region":
@@ -75,6 +78,16 @@ class Operands:
         if declared is None:
             return "u"
         return "csr" if declared.array == space else declared
+
+    def _read_word(self, kind: OperandKind, place: Place, text: str) -> int:
+        """The value that a word of the operand's declaration spells; a value without a word is written as a number."""
+        word = text.lower()
+        if word in kind.words and kind.words.index(word) & ~place.held == 0:
+            return kind.words.index(word)
+        if text.isdecimal() and int(text) >= len(kind.words):
+            return self._number(place, int(text), "u")
+        known = tuple(filter(None, kind.words))
+        raise Misfit(f"`{place.slot.name}` cannot be `{text}`", f"one of {', '.join(known)}", UNKNOWN_NAME, known, text)
 
     def _read_register(self, kind: OperandKind, place: Place, text: str) -> int:
         file = self._registers[kind.array]
@@ -99,7 +112,8 @@ class Operands:
         raise Misfit(f"no CSR is named `{text}`", rank=UNKNOWN_NAME, known=tuple(self._csr_numbers), name=text)
 
     def _base(self, kind: str, place: Place, pc: int) -> int:
-        return pc + place.cells if kind == "nextrel" else pc
+        """What a target is relative to: pc, the next instruction, or (`pcrel8`) so many cells after pc."""
+        return pc + (place.cells if kind == "nextrel" else int(kind.removeprefix("pcrel") or 0))
 
     def _region(self, place: Place, pc: int) -> int:
         """The next instruction's address without the bits that the operand holds."""
@@ -112,7 +126,7 @@ class Operands:
         high = (1 << (place.width - (0 if kind in ("u", "x", "o", "region") else 1))) - 1
         step = place.held & -place.held or 1
         if not low <= value <= high:
-            what = "is too far" if kind in ("pcrel", "nextrel", "region") else "is out of range"
+            what = "is too far" if _is_relative(kind) or kind == "region" else "is out of range"
             raise Misfit(f"{value} {what}", f"`{place.slot.name}` holds {low} to {high - step + 1}", OUT_OF_RANGE)
         bits = value & ((1 << place.width) - 1)
         if bits & (step - 1):
@@ -120,6 +134,13 @@ class Operands:
         if bits & ~place.held:
             raise Misfit(f"{value} has bits that this encoding cannot hold", f"mask {place.held:#x}", OUT_OF_RANGE)
         return bits
+
+
+def _is_relative(kind: str) -> bool:
+    return _RELATIVE.fullmatch(kind) is not None
+
+
+_RELATIVE = re.compile(r"nextrel|pcrel\d*")
 
 
 def signed(value: int, width: int) -> int:

@@ -26,7 +26,7 @@ def assemble_line(machine: Machine, text: str, pc: int = 0, labels: Mapping[str,
 
 def assemble(machine: Machine, text: str, origin: int = 0, file: str = "<asm>") -> Program:
     """The cells of a whole program that starts at `origin`. SpecError at the first line that is wrong."""
-    statements = tuple(_statements(text, file))
+    statements = tuple(_statements(text, file, _comment(machine)))
     names = _label_names(statements)
     layout = _Layout(assembler_of(machine), names, origin)
     layout.run(statements)
@@ -81,14 +81,20 @@ class _Statement:
     line: Line
 
 
-_COMMENT = re.compile(r"""("[^"]*"|'(?:\\.|[^'])')|(?:;|\#|//).*""")
+_COMMENT = r"""("[^"]*"|'(?:\\.|[^'])')|(?:%s).*"""
 _LABEL = re.compile(r"(\s*)([A-Za-z_.$][\w.$]*)\s*:")
 _DIRECTIVE = re.compile(r"(\s*)(\.[A-Za-z]\w*)(?=\s|$)")
 
 
-def _statements(text: str, file: str) -> Iterator[_Statement]:
+def _comment(machine: Machine) -> re.Pattern[str]:
+    """Comments, and the strings that may hold their marks. `#` is a mark where no template of the machine needs it."""
+    in_templates = any("#" in encoding.asm for each in machine.instructions.values() for encoding in each.encodings)
+    return re.compile(_COMMENT % (";|//" if in_templates else ";|#|//"))
+
+
+def _statements(text: str, file: str, comment: re.Pattern[str]) -> Iterator[_Statement]:
     for number, raw in enumerate(text.splitlines(), 1):
-        rest, column = _COMMENT.sub(lambda found: found[1] or "", raw), 1
+        rest, column = comment.sub(lambda found: found[1] or "", raw), 1
         while label := _LABEL.match(rest):
             yield _Statement("label", Line(label[2], file, number, column + len(label[1])))
             rest, column = rest[label.end() :], column + label.end()

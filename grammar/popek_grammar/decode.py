@@ -23,7 +23,9 @@ from popek_grammar.words import (
     to_cells,
 )
 
-__all__ = ["Decoded", "Decoder", "cell_width", "encode", "from_cells", "operand_parts", "parcel_reader", "to_cells"]
+__all__ = [
+    "Decoded", "Decoder", "cell_width", "decoder_of", "encode", "from_cells", "operand_parts", "parcel_reader", "to_cells",
+]  # fmt: skip
 
 ReadParcel: TypeAlias = Callable[[int], int]
 GuardHolds: TypeAlias = "Callable[[Decoded, int], bool]"
@@ -96,6 +98,19 @@ class Decoder:
         if guard_holds is None:
             return False
         return not all(guard_holds(decoded, number) for number in range(len(decoded.instruction.guards)))
+
+
+_known: list[Decoder] = []
+
+
+def decoder_of(machine: Machine) -> Decoder:
+    """The decoder of a machine; the last few are kept, since building one orders every encoding."""
+    for decoder in _known:
+        if decoder.machine is machine:
+            return decoder
+    decoder = Decoder(machine)
+    _known[:] = [decoder, *_known[:7]]
+    return decoder
 
 
 # -- look-up ---------------------------------------------------------------------------------------------------------

@@ -649,11 +649,15 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True)
 class OperandKind:
-    """How an operand is written: an element of register file `array` numbered from `offset`, or a CSR, or a number."""
+    """How an operand is written: an element of register file `array` numbered from `offset`, a CSR, a word, or a number.
+
+    `words` spell the values from 0 on; one of them may be empty.
+    """
 
     operand: str
     array: str
     offset: int
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

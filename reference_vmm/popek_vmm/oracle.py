@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from popek_grammar import machine as m
-from popek_grammar.decode import Decoded, Decoder
+from popek_grammar.decode import Decoded, decoder_of
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import MemoryModel, Ranges, Run
 from popek_grammar.meaning.instruction import Operands, cell_bits, decoded, execute
@@ -52,7 +52,7 @@ class Oracle:
     def __init__(self, machine: m.Machine, seed: int | None = None, memory: MemoryModel | None = None) -> None:
         self.machine = machine
         self.memory = memory or Translated()
-        self.decoder = Decoder(machine)
+        self.decoder = decoder_of(machine)
         self.random = random.Random(seed) if seed is not None else None
         self.scalars: dict[str, int] = {}
         self.arrays: dict[str, dict[int, int]] = {}

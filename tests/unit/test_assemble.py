@@ -7,6 +7,10 @@ import small_machines as small
 
 from popek_grammar.assemble import assemble, assemble_line
 from popek_grammar.diagnostics import Diagnostic, SpecError, render
+from popek_grammar.disassemble import disassemble_word
+from popek_grammar.elaborate import elaborate
+from popek_grammar.machine import Machine
+from popek_grammar.source import load_texts
 
 
 def hex_of(order: str, text: str, pc: int = 0) -> str:
@@ -169,3 +173,46 @@ def test_hidden_operands_are_given_in_braces() -> None:
     assert assemble_line(machine, "fence {pred=0xf, succ=3}") == (0x0F30000F, 32)
     with pytest.raises(SpecError, match="cannot hold nothing = 1"):
         assemble_line(machine, "fence {nothing=1}")
+
+
+WORDY = """
+isa t { encoding little parcel 16 }
+state { pc : bits(16)
+A : bits(8)
+ram : mem(16 -> 8) }
+operand cond : names "eq NE _"
+instr one { enc 0001 cond:2 imm[9:0]
+asm "go{cond} #{imm}" }
+instr two { enc 0010 cond:2 to[10:1]
+asm "b{cond} {to:pcrel8}" }
+"""
+
+
+def wordy(text: str = WORDY) -> Machine:
+    return elaborate(load_texts({"t.isa": text}))
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("goeq #5", 0x1005), ("GONE #5", 0x1405), ("go #5", 0x1805), ("go3 #5", 0x1C05), ("b 0x104", 0x2BFE), ("bne . + 8", 0x2400)],
+)
+def test_operands_spelled_by_words(text: str, word: int) -> None:
+    """A word, the empty word, a value without one; and a target that is relative to a place after pc."""
+    machine = wordy()
+    assert assemble_line(machine, text, 0x100) == (word, 16)
+    assert assemble_line(machine, disassemble_word(machine, word, 16, 0x100) or "", 0x100) == (word, 16)
+
+
+def test_a_word_that_is_none() -> None:
+    with pytest.raises(SpecError) as caught:
+        assemble_line(wordy(), "gonx #5")
+    assert [(d.message, d.help) for d in caught.value.diagnostics] == [("`cond` cannot be `nx`", "one of eq, ne")]
+    with pytest.raises(SpecError, match="stands twice"):
+        wordy(WORDY.replace("NE", "eq"))
+
+
+def test_a_mark_of_templates_starts_no_comment() -> None:
+    """`#` is a comment where no template holds one."""
+    assert assemble(wordy(), "go #5 ; five\n go #6 // six").image()[1] == [0x05, 0x18, 0x06, 0x18]
+    with pytest.raises(SpecError):
+        assemble(wordy(), "go #5 # five")

@@ -8,7 +8,7 @@ import time
 import pytest
 import small_machines as small
 
-from popek_grammar.decode import Decoded, Decoder, encode, from_cells, operand_parts, parcel_reader, to_cells
+from popek_grammar.decode import Decoded, Decoder, decoder_of, encode, from_cells, operand_parts, parcel_reader, to_cells
 from popek_grammar.machine import Encoding, Instruction, Machine
 
 
@@ -174,6 +174,12 @@ def slowly(pairs: list[tuple[Instruction, Encoding]], word: int, width: int) -> 
     matching = [(i, e) for i, e in pairs if e.width == width and word & e.mask == e.value]
     instruction, encoding = max(matching, key=lambda pair: pair[1].mask.bit_count())
     return instruction.name, encoding.mask
+
+
+def test_a_machine_has_one_decoder() -> None:
+    machine = small.little()
+    assert decoder_of(machine) is decoder_of(machine)
+    assert decoder_of(small.little()) is not decoder_of(machine)
 
 
 def test_decoding_is_fast() -> None:

@@ -74,9 +74,9 @@ BROKEN = [
 ]
 
 
-def errors(text: str) -> list[Diagnostic]:
+def errors(text: str, config: str | None = "full") -> list[Diagnostic]:
     try:
-        _, found = elaborate_with_problems(load_texts({"rv.isa": text}), "full")
+        _, found = elaborate_with_problems(load_texts({"rv.isa": text}), config)
     except SpecError as error:
         return list(error.diagnostics)
     return [diagnostic for diagnostic in found if diagnostic.severity == "error"]
@@ -86,3 +86,24 @@ def errors(text: str) -> list[Diagnostic]:
 def test_a_broken_machine_is_refused(old: str, new: str, code: str, words: str) -> None:
     found = errors(changed(RV, old, new))
     assert any(d.code == code and words in d.message for d in found), [f"{d.code} {d.message}" for d in found]
+
+
+INSIDE = """
+isa t { encoding little parcel 8 }
+state { pc : bits(8)
+A : bits(8) }
+fragment place {
+alt low asm "low {n}" enc 0 n:2 let at = 0
+alt high asm "high {n}" enc 1 n:2 let at = 1 }
+instr outer { enc 001 place r:2
+do { A = zext(r) } }
+instr inner { enc 001 place 11
+over outer }
+"""
+
+
+def test_over_compares_with_every_encoding_of_the_outer_instruction() -> None:
+    """Alternatives of a fragment: each inner encoding lies inside one of the outer ones, and need not inside all."""
+    assert errors(INSIDE, None) == []
+    assert [d.code for d in errors(INSIDE.replace("over outer", ""), None)] == ["E0290"]
+    assert "E0290" in [d.code for d in errors(INSIDE.replace("001 place 11", "00 m:1 place 11"), None)]

@@ -31,6 +31,14 @@ def test_the_guests_own_tables_make_loads_holes() -> None:
     assert any(name.startswith("view.") for row in report.rows if row.witness for name, _ in row.witness.tables)
 
 
+@pytest.mark.parametrize(("name", "differs"), [("ldr", Truth.NO), ("ldrt", Truth.YES)])
+def test_a_view_is_that_of_the_mode_whose_rights_are_used(name: str, differs: Truth) -> None:
+    """ARM's LDRT in a kernel has the view of USR; run in USR, it has the only view there is. LDR has that of the kernel."""
+    made = machine("arm/armv7a.isa", "base")
+    subject = make_subject(made, Item(name), Claim("SYS", "USR", "view"), ())
+    assert decide(subject, Item(name), Smt(60), frozenset({"mode_sensitive"})).truth("mode") is differs
+
+
 def test_second_stage_composes() -> None:
     """A translation `over` another gets the first one's result, and its page-table reads too."""
     from popek_grammar.elaborate import elaborate

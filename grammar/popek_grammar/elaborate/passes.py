@@ -417,6 +417,14 @@ class _Work:
                 for name in names(listed):
                     draft.operand_kinds[name] = m.OperandKind(name, str(array), int(str(offset)) if offset is not None else 0)
                     splitting |= {name} if str(array) == space else set()
+        for node in self.each("operand_words"):
+            with ctx.recover():
+                listed, text = node.children
+                words = tuple("" if word == "_" else word.lower() for word in text_of(text).split())  # type: ignore[arg-type]
+                twice = next((word for word in words if words.count(word) > 1), None)
+                if twice is not None:
+                    ctx.fail("E0203", f"the word `{twice or '_'}` stands twice", node)
+                draft.operand_kinds |= {name: m.OperandKind(name, "", 0, words) for name in names(listed)}
         for node in self.each("fragment"):
             with ctx.recover():
                 draft.fragments[str(node.children[0])] = instructions.fragment(ctx, node)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.operators import binary
 from popek_grammar.meaning.outcome import TrapCase
 from popek_grammar.meaning.terms import Term
 
@@ -143,31 +144,51 @@ class Translated:
 class View:
     """Accesses go through one opaque map: whether an address faults and where it lies are free functions of it.
 
+    An access made with the rights of a lesser mode than the current one goes through a map of that mode, since a
+    monitor keeps a view (shadow tables) for each virtual mode. One with greater rights reads system structures.
     `tables` makes the map a particular one, that of a witness: function name to (arguments to value); zero elsewhere.
     """
 
     def __init__(self, tables: Mapping[str, Mapping[tuple[int, ...], int]] | None = None) -> None:
         self.tables = tables
 
-    def point(self, run: Run, address: Term, kind: str, acting: Term | None) -> tuple[Term, ...]:
-        """What the map is a function of."""
-        return (address,)
+    def reached(self, run: Run, address: Term, kind: str, width: int, acting: Term | None) -> tuple[Term, Term]:
+        """Whether an access faults, and where it lies. One with fewer rights than the current mode's has that mode's view."""
+        fault, place = self.through(run, "view", kind, width, (address,))
+        lesser = self._lesser(run, acting)
+        if acting is None or lesser is t.FALSE:
+            return fault, place
+        other_fault, other_place = self.through(run, "view.as", kind, width, (acting, address))
+        return t.ite(lesser, other_fault, fault), t.ite(lesser, other_place, place)
+
+    def through(self, run: Run, name: str, kind: str, width: int, point: tuple[Term, ...]) -> tuple[Term, Term]:
+        """The map `name` at a point."""
+        return (
+            self._map(f"{name}.{kind}{width}.faults", t.BOOL, point),
+            self._map(f"{name}.place", main_array(run).index_width, point),
+        )
 
     def _map(self, name: str, width: int, point: tuple[Term, ...]) -> Term:
         if self.tables is None:
             return t.apply(name, width, point)
         return t.const(self.tables.get(name, {}).get(tuple(part.value for part in point), 0), width)
 
+    def _lesser(self, run: Run, acting: Term | None) -> Term:
+        """The access is made with fewer rights than those of the current mode."""
+        if acting is None or run.machine.mode is None:
+            return t.FALSE
+        return binary("<", acting, run.state.scalars[run.machine.mode], run.machine.modes)
+
     def load(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> Term:
         array = main_array(run)
-        at = self._place(run, self.point(run, address, kind, acting), kind, width)
+        at = self._place(run, address, kind, width, acting)
         if run.path is t.FALSE:
             return t.const(0, width)
         return read_cells(run, consecutive(at, width // array.width), width)
 
     def store(self, run: Run, address: Term, value: Term, kind: str, acting: Term | None) -> None:
         array = main_array(run)
-        at = self._place(run, self.point(run, address, kind, acting), kind, value.width)
+        at = self._place(run, address, kind, value.width, acting)
         if run.path is not t.FALSE:
             write_cells(run, consecutive(at, value.width // array.width), value)
 
@@ -177,22 +198,22 @@ class View:
     def physical_store(self, run: Run, address: Term, value: Term) -> None:
         self.store(run, address, value, "store", None)
 
-    def _place(self, run: Run, point: tuple[Term, ...], kind: str, width: int) -> Term:
-        fault = self._map(f"view.{kind}{width}.faults", t.BOOL, point)
+    def _place(self, run: Run, address: Term, kind: str, width: int, acting: Term | None) -> Term:
+        fault, place = self.reached(run, address, kind, width, acting)
         path = run.path
         condition = t.and_(run.prefix, path, fault)
         if condition is not t.FALSE:
             payload = tuple(t.const(0, size) for _, size in run.machine.causes.payload)
             run.traps.append(TrapCase(condition, MEMORY_FAULT, payload, True))
         run.path = t.and_(path, t.not_(fault))
-        return self._map("view.place", main_array(run).index_width, point)
+        return place
 
 
 class PerMode(View):
     """One opaque map for each mode: the same tables in guest and host, read with the rights of the acting mode."""
 
-    def point(self, run: Run, address: Term, kind: str, acting: Term | None) -> tuple[Term, ...]:
-        return address, acting if acting is not None else acting_mode(run, kind)
+    def reached(self, run: Run, address: Term, kind: str, width: int, acting: Term | None) -> tuple[Term, Term]:
+        return self.through(run, "view", kind, width, (address, acting if acting is not None else acting_mode(run, kind)))
 
 
 MODELS: Final[Mapping[str, Callable[[], View | Translated]]] = {"view": View, "per_mode": PerMode, "translated": Translated}
