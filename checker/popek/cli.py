@@ -161,14 +161,15 @@ def diff(
 @click.argument("names", nargs=-1, metavar="SPEC [ITEM]")
 @click.option("--config", help="Configuration (default: the first).")
 @click.option("--gallery", is_flag=True, help="The whole library, or every SPEC named: a row and a picture a machine.")
+@click.option("--virtual", is_flag=True, help="What becomes of a guest's instructions: executed, trapped on, or emulated.")
 @click.option("--format", "format_", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
 @click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write here instead of standard output.")
 @click.option("--jobs", "-j", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="all cores", help="Processes.")
 @click.option("--timeout", type=click.FloatRange(0.01), default=30.0, show_default=True, help="Seconds for one question.")
 @click.option("--no-cache", is_flag=True, help="Decide everything anew (with --gallery).")
 def explain(
-    names: tuple[str, ...], config: str | None, gallery: bool, format_: str, output: str | None, jobs: int, timeout: float,
-    no_cache: bool,
+    names: tuple[str, ...], config: str | None, gallery: bool, virtual: bool, format_: str, output: str | None, jobs: int,
+    timeout: float, no_cache: bool,
 ) -> int:  # fmt: skip
     """Explain a machine, or an ITEM of it: an instruction, a CSR, a register or a translation."""
     if gallery:
@@ -177,9 +178,25 @@ def explain(
         raise click.UsageError("explain takes a SPEC and at most one ITEM of it; --gallery takes any number of SPECs")
     if format_ == "html":
         raise click.UsageError("--format html is for --gallery")
+    if virtual:
+        return _virtual(names[0], config, format_, output, jobs, timeout, no_cache)
     from popek.explaining import explained
 
     emit(explained(load(names[0], config), names[1] if len(names) > 1 else None, format_), output)
+    return 0
+
+
+def _virtual(
+    spec: str, config: str | None, format_: str, output: str | None, jobs: int, timeout: float, no_cache: bool
+) -> int:  # fmt: skip
+    from popek.checking import settings, targets, whole_report
+    from popek.explaining import virtual
+
+    options = settings(None, None, None, None, (), (), timeout, False)
+    (target,) = targets((spec,), (config,) if config else ())
+    with executor(jobs) as pool, progress() as tell:
+        report = whole_report(target, options, pool, not no_cache, tell)
+    emit(virtual(target.machine(), report, timeout, format_), output)
     return 0
 
 

@@ -16,6 +16,7 @@ from popek_checker.explain import (
 )
 from popek_checker.explain_text import as_text
 from popek_checker.explain_views import View
+from popek_checker.verdict import Report
 from popek_grammar.diagnostics import suggest
 from popek_grammar.machine import Machine
 
@@ -47,3 +48,15 @@ def access_by_mode(machine: Machine, name: str) -> dict[str, str]:
     from popek_checker.access_modes import derived_access
 
     return derived_access(machine, name)
+
+
+def virtual(machine: Machine, report: Report, timeout: float, format_: str) -> str:
+    """What becomes of a guest's instructions, under the claim of a report."""
+    from popek.reports import virtual_text
+    from popek_checker.check import Options, main_claim
+    from popek_checker.smt import Smt
+    from popek_checker.virtual import virtual_table
+
+    _, invariant = main_claim(machine, Options(), list(machine.theorems.values()))
+    cases = virtual_table(machine, report.claim, invariant, report.rows, Smt(timeout))
+    return virtual_text.as_json(report, cases) if format_ == "json" else virtual_text.as_text(report, cases)
