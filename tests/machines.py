@@ -14,6 +14,7 @@ FILES = (
     "stack/stack.isa",
     "abi/abi.isa",
     "riscv/riscv.isa",
+    "riscv/hypervisor.isa",
     "x86/ia32.isa",
     "mips/mips.isa",
     "arm/armv7a.isa",

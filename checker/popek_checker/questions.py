@@ -121,8 +121,8 @@ class Subject:
 
     @property
     def bare(self) -> tuple[int, ...]:
-        """The guest's modes above the real one."""
-        return tuple(mode for mode in self.modes if mode != self.host)
+        """The guest's modes above the real one; the real one, under settings of its own, when there is no other."""
+        return tuple(mode for mode in self.modes if mode != self.host) or self.modes
 
     # -- the amended questions -----------------------------------------------------------------------------------------
 

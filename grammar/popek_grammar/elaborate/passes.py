@@ -518,7 +518,10 @@ def _returns(statements: tuple[m.Stmt, ...]) -> bool:
     return False
 
 
-_NAMED = ("csr", "csr_view", "register", "function", "translation", "protection", "instr", "trap_stack", "theorem", "fragment")
+_NAMED = (
+    "csr", "csr_view", "csr_space", "register", "fault_kind", "function", "translation", "protection", "instr", "trap_stack",
+    "theorem", "fragment",
+)  # fmt: skip
 
 
 def _effective(declarations: tuple[Declaration, ...], ctx: Context) -> list[Declaration]:
@@ -543,6 +546,8 @@ def _effective(declarations: tuple[Declaration, ...], ctx: Context) -> list[Decl
 
 
 def _same(one: Tree[Token], other: Tree[Token]) -> bool:
-    if one.data != other.data:
+    """Whether they declare the same thing. A view of a CSR may become a CSR of its own, and the other way round."""
+    kinds = {str(one.data), str(other.data)}
+    if len(kinds) > 1 and kinds != {"csr", "csr_view"}:
         return False
     return one.data not in _NAMED or str(one.children[0]) == str(other.children[0])

@@ -179,11 +179,18 @@ def _register(
     for line in lines:
         with ctx.recover(line.children[0]):
             fields += _field(ctx, line, name, width, count, more, waiting)
-    if not lines:
+    if not lines and not _computed(name, body):
         fields = [_whole(ctx, name, width, count, more, node)]
     _overlaps(ctx, fields)
     ctx.registers[name] = m.Register(name, width, count, tuple(fields), address, None, (), None, None, ctx.doc, ctx.span(node))
     pending.append(waiting)
+
+
+def _computed(name: str, body: Tree[Token] | None) -> bool:
+    """Whether a register without fields stores nothing: its `read` clause says what it is, without speaking of itself."""
+    if body is None or not any(isinstance(line, Tree) and line.data == "read_rule" for line in body.children):
+        return False
+    return all(str(token) != name for token in body.scan_values(lambda token: isinstance(token, Token)))
 
 
 def _whole(ctx: Context, name: str, width: int, count: int, more: Attributes, node: Node) -> m.Field:

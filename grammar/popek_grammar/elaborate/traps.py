@@ -43,7 +43,8 @@ def _cause_def(ctx: Context, node: Tree[Token]) -> m.CauseDef:
 
 def access_scope(ctx: Context, width: int) -> dict[str, m.Type]:
     """What a translation or protection knows of the access under way."""
-    return {"va": m.Bits(width), "access": m.ACCESS, "acting": m.Mode(), "size": WORD}
+    origin = m.Bits(ctx.pc_width())
+    return {"va": m.Bits(width), "origin": origin, "access": m.ACCESS, "implicit": m.Bool(), "acting": m.Mode(), "size": WORD}
 
 
 def fault(ctx: Context, node: Tree[Token], width: int) -> m.FaultKind:

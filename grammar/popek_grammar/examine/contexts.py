@@ -6,7 +6,7 @@ from popek_grammar import machine as m
 from popek_grammar.diagnostics import Diagnostics, Note
 from popek_grammar.examine.effects import Effects, effects
 
-OF_AN_ACCESS = frozenset({"va", "pa", "size", "access", "acting", "splice", "phys_load", "phys_store"})
+OF_AN_ACCESS = frozenset({"va", "origin", "pa", "size", "access", "implicit", "acting", "splice", "phys_load", "phys_store"})
 OF_AN_INSTRUCTION = frozenset({"insn", "next_pc"})
 
 

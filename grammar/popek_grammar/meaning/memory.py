@@ -40,18 +40,23 @@ class Translated:
         """A walk's own load: through the second stage, if any, and protection, as an ordinary load."""
         array = main_array(run)
         count = width // array.width
-        pa = self._second_stage(run, run.walk_translation, t.resize(address, array.index_width))
-        self._protect(run, pa, count)
+        pa = self._implicit(run, address, count)
         if run.path is t.FALSE:
             return t.const(0, width)
         return read_cells(run, consecutive(pa, count), width)
 
     def physical_store(self, run: Run, address: Term, value: Term) -> None:
-        array = main_array(run)
-        pa = self._second_stage(run, run.walk_translation, t.resize(address, array.index_width))
-        self._protect(run, pa, value.width // array.width)
+        count = value.width // main_array(run).width
+        pa = self._implicit(run, address, count)
         if run.path is not t.FALSE:
-            write_cells(run, consecutive(pa, value.width // array.width), value)
+            write_cells(run, consecutive(pa, count), value)
+
+    def _implicit(self, run: Run, address: Term, count: int) -> Term:
+        """Where an access that a walk makes itself lies; `access` still says what the walk is for."""
+        with run.bound(implicit=t.TRUE):
+            pa = self._second_stage(run, run.walk_translation, t.resize(address, main_array(run).index_width))
+            self._protect(run, pa, count)
+        return pa
 
     def _places(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> list[Term]:
         """The physical cells of an access, lowest address first; faults end the path."""
@@ -86,7 +91,8 @@ class Translated:
         """One piece of an access, within a page: its physical address."""
         array = main_array(run)
         cells = t.const(count, 32)
-        with run.bound(va=address, access=access_term(kind), acting=mode, size=cells):
+        origin = t.resize(address, run.machine.scalars[run.machine.pc].width)
+        with run.bound(va=address, origin=origin, access=access_term(kind), implicit=t.FALSE, acting=mode, size=cells):
             first = [tr for tr in run.machine.translations.values() if tr.over is None]
             pa = self._stages(run, first, address, array.index_width)
             self._protect(run, pa, count)
