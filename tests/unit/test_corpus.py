@@ -50,3 +50,16 @@ def test_interrupts_of_a_higher_level_ignore_its_enable() -> None:
     assert oracle.scalars["mode"] == 1
     assert oracle.scalars["pc"] == 0x400
     assert oracle.scalars["scause"] == (1 << 63) | 1
+
+
+def test_a_delegated_interrupt_waits_while_the_monitor_runs() -> None:
+    """Priv 3.1.9: interrupts for a lower privilege mode are disabled; MIE is of those for M alone."""
+    from machines import machine
+    from popek_vmm import Oracle
+
+    oracle = Oracle(machine("riscv/riscv.isa", "rv64"))
+    oracle.scalars |= {"mode": 3, "mstatus.MIE": 1, "mip.SSIP": 1, "mie.SSIE": 1, "mideleg.SSI": 1, "pc": 0x100}
+    oracle.arrays["ram"] = {0x100: 0x13, 0x101: 0, 0x102: 0, 0x103: 0}
+    assert oracle.step().trap is None
+    oracle.scalars["mideleg.SSI"] = 0
+    assert oracle.step().trap == "SSI"
