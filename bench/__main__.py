@@ -1,4 +1,4 @@
-"""`python -m bench [verdicts] [solvers] [mutants]`: what the checker costs, cold and warm, and its peers."""
+"""`python -m bench [verdicts] [library] [solvers] [mutants]`: what the checker costs, cold and warm, and its peers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MACHINES = (("pg1974.isa", "default"), ("riscv/riscv.isa", "rv64"), ("riscv/risc
 
 def main() -> None:
     """Prints the tables asked for, all by default."""
-    wanted = sys.argv[1:] or ["verdicts", "solvers", "mutants"]
-    for name in wanted:
-        {"verdicts": verdicts, "solvers": solvers, "mutants": mutants}[name]()
+    tables = {"verdicts": verdicts, "library": library, "solvers": solvers, "mutants": mutants}
+    for name in sys.argv[1:] or tables:
+        tables[name]()
 
 
 def verdicts() -> None:
@@ -38,6 +38,20 @@ def verdicts() -> None:
             _edit(spec)
             times.append(_seconds(check, cache))
             print(f"| {Path(file).stem} {config} | " + " | ".join(f"{t:.2f}" for t in times) + " |", flush=True)
+
+
+def library() -> None:
+    """The whole library, every machine in every configuration: cold and warm, and each machine's share."""
+    from popek.library import shipped
+
+    print("\n| library | cold | warm |\n| --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as cache:
+        for name, path in shipped().items():
+            cold, warm = (_seconds(["explain", "--gallery", path, "--jobs", "2"], cache) for _ in range(2))
+            print(f"| {name} | {cold:.2f} | {warm:.2f} |", flush=True)
+        print(f"| all | | {_seconds(['explain', '--gallery'], cache):.2f} |", flush=True)
+    with tempfile.TemporaryDirectory() as cache:
+        print(f"| all, in one run | {_seconds(['explain', '--gallery', '--jobs', '2'], cache):.2f} | |", flush=True)
 
 
 def _copy(folder: Path) -> Path:
@@ -118,17 +132,19 @@ def _peer(script: str, texts: list[str]) -> float:
 
 
 def mutants() -> None:
-    """The fate of every deleted guard, save and warl line, written to docs/mutants.md."""
+    """The fate of every deleted guard, save and warl line of every machine, written to docs/mutants.md."""
+    from popek.library import shipped
     from popek_checker.check import Options, main_claim
     from popek_checker.mutants import Trial, fates
     from popek_checker.mutants import mutants as all_mutants
-    from popek_grammar.elaborate import elaborate
+    from popek_grammar.elaborate import configurations, elaborate
     from popek_grammar.source import load_file
 
     lines = ["# Mutants", "", "Every `guard`, `save` and `warl` line deleted in turn. Written by `python -m bench mutants`.", ""]
     print("\n| machine | mutants | noticed | no difference | seconds |\n| --- | --- | --- | --- | --- |")
-    for file, config in MACHINES:
-        sources = load_file(str(ROOT / "spec" / file))
+    for path in shipped().values():
+        sources = load_file(path)
+        config = configurations(sources)[0]
         machine = elaborate(sources, config)
         claim, _ = main_claim(machine, Options(), list(machine.theorems.values()))
         texts = dict(sources.texts)
