@@ -64,6 +64,8 @@ BROKEN = [
     ("config full { XLEN = 64 }", "config full { XLEN = 16 }", "E0214", "16"),
     ("config full { XLEN = 64 }", "config full { XLEN = pc }", "E0211", "constant"),
     ("fails { mret,", "fails { mrt,", "E0201", "mrt"),
+    ("role env\n  mip", "role env role map\n  mip", "E0218", "contradicts"),
+    ("theorem m_mode {", "theorem u_mode {", "E0203", "twice"),
     # texts
     ('"addi {rd}, {rs1}, 0"', '"addi {rd}, {rs}, 0"', "E0454", "`rs`"),
     ('"addi {rd}, {rs1}, 0"', '"adi {rd}, {rs1}, 0"', "E0454", "`adi`"),

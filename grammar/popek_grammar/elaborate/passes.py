@@ -464,21 +464,23 @@ class _Work:
                     ctx.absent[str(node.children[0])] = "it speaks of another configuration"
                     continue
                 made = theorems.theorem(ctx, node, tuple(draft.configs), texts[ctx.file])
-                for name in made.expect.names if not made.configs or self.config in made.configs else ():
-                    self._known_instruction(made, name)
+                if not made.configs or self.config in made.configs:
+                    for named in node.find_data("verdict_name"):
+                        self._known_instruction(named)
                 if made.name in draft.theorems:
-                    ctx.report("E0203", f"theorem `{made.name}` is declared twice", made.span)
+                    first = ("first here", draft.theorems[made.name].span)
+                    ctx.report("E0203", f"theorem `{made.name}` is declared twice", made.span, other=first)
                 draft.theorems[made.name] = made
 
-    def _known_instruction(self, made: m.Theorem, name: str) -> None:
-        base, _, part = name.partition("(")
-        if base not in self.draft.instructions and base not in self.ctx.absent:
-            with self.ctx.recover():
-                self.ctx.unknown("instruction", base, made.span, list(self.draft.instructions))  # type: ignore[arg-type]
-        register = part.rstrip(")")
-        if register and register not in self.ctx.registers and register not in self.ctx.absent and register != "other":
-            with self.ctx.recover():
-                self.ctx.unknown("CSR", register, made.span, list(self.ctx.registers))  # type: ignore[arg-type]
+    def _known_instruction(self, named: Tree[Token]) -> None:
+        """A name that a theorem expects: `csrrw`, or `csrrw(cycle)`."""
+        ctx, (name, part) = self.ctx, named.children
+        if str(name) not in self.draft.instructions and str(name) not in ctx.absent:
+            with ctx.recover():
+                ctx.unknown("instruction", str(name), named, list(self.draft.instructions))
+        if part is not None and str(part) not in ctx.registers and str(part) not in ctx.absent and str(part) != "other":
+            with ctx.recover():
+                ctx.unknown("CSR", str(part), named, list(ctx.registers))
 
     # -- the result --------------------------------------------------------------------------------------------------
 

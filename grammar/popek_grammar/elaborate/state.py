@@ -34,12 +34,18 @@ class Attributes:
 def attributes(ctx: Context, nodes: Sequence[Node | None], role: m.Role = m.Role.GUEST) -> Attributes:
     """Reads attribute rules; `role` is what holds when none is said."""
     made = Attributes(role)
+    first: dict[str, Tree[Token]] = {}
     for node in nodes:
         if not isinstance(node, Tree):
             continue
         inner = node.children[0] if node.data == "csr_attribute" else node
         if not isinstance(inner, Tree):
             continue
+        kind = str(inner.data)
+        if kind in first and kind != "flag":
+            said = _words(inner), _words(first[kind])
+            ctx.report("E0218", f"{said[0]} contradicts {said[1]}", inner, other=("said first here", ctx.span(first[kind])))
+        first.setdefault(kind, inner)
         match inner.data, inner.children:
             case "role", [name]:
                 if str(name) not in ROLES:
@@ -63,6 +69,11 @@ def attributes(ctx: Context, nodes: Sequence[Node | None], role: m.Role = m.Role
             case (("rw" | "ro" | "warl" | "wlrl" | "wpri"), _):
                 made.access = inner
     return made
+
+
+def _words(attribute: Tree[Token]) -> str:
+    """An attribute as it was written, or its kind."""
+    return f"`role {attribute.children[0]}`" if attribute.data == "role" else f"`{str(attribute.data).replace('_', ' ')}`"
 
 
 def declare_state(ctx: Context, node: Tree[Token]) -> None:
