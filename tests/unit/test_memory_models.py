@@ -68,3 +68,26 @@ def test_second_stage_composes() -> None:
     assert oracle.scalars["A"] == 42
     oracle.scalars |= {"A": 220, "pc": 0}
     assert oracle.step().trap == "bad"
+
+
+def test_pages_are_crossed_where_the_segment_puts_them() -> None:
+    """IA-32: an access that crosses no page of its segment may cross one of the linear addresses, and is two pieces then."""
+    from popek_vmm import Oracle
+
+    made = machine("x86/ia32.isa", "base")
+    oracle = Oracle(made)
+    oracle.scalars |= {"cpl": 0, "cr0.PE": 1, "cr0.PG": 1, "cr3.BASE": 1, "pc": 0, "eflags.VM": 0}
+    for number in range(6):
+        kind = 0b1011 if number == 1 else 0b0011
+        fields = {"base": 0, "limit": 0xFFFFFFFF, "type": kind, "P": 1, "DPL": 0}
+        for field, value in fields.items():
+            oracle.arrays[f"seg.{field}"][number] = value
+    oracle.arrays["seg.base"][3] = 0xFFE
+    ram = oracle.arrays["ram"]
+    table = {0x1000: 0x2007, 0x2000: 0x3007, 0x2004: 0x5007, 0x2008: 0x4007}  # linear pages 0, 1 and 2
+    for place, entry in table.items():
+        ram |= {place + n: entry >> 8 * n & 0xFF for n in range(4)}
+    ram |= dict(enumerate(bytes.fromhex("8b03"), 0x3000))  # mov eax, [ebx]
+    ram |= {0x3FFE: 0x11, 0x3FFF: 0x22, 0x5000: 0x33, 0x5001: 0x44}
+    assert oracle.step().trap is None
+    assert oracle.arrays["R"][0] == 0x44332211

@@ -9,6 +9,7 @@ whose own tables, with their rights by mode, stand while it runs in another mode
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
 
 from popek_grammar import machine as m
@@ -62,19 +63,49 @@ class Translated:
         """The physical cells of an access, lowest address first; faults end the path."""
         count = width // main_array(run).width
         mode = acting if acting is not None else acting_mode(run, kind)
-        crosses = self._crosses(run, address, count)
-        if crosses is t.FALSE:
-            return consecutive(self._translate(run, address, count, kind, mode), count)
-        run.assumptions += [] if crosses.is_const else [t.implies(t.and_(run.prefix, run.path), t.not_(crosses))]
-        if not crosses.is_const:
-            return consecutive(self._translate(run, address, count, kind, mode), count)
-        page = self._page_bits(run)
-        first = (1 << page) - t.extract(address, page - 1, 0).value
-        below = self._translate(run, address, first, kind, mode)
+        with self._access(run, address, count, kind, mode):
+            paged, onward = self._before_pages(run, address)
         if run.path is t.FALSE:
             return []
-        above = self._translate(run, t.add(address, t.const(first, address.width)), count - first, kind, mode)
-        return [*consecutive(below, first), *consecutive(above, count - first)]
+
+        def piece(offset: int, cells: int) -> list[Term]:
+            """So many cells, all in one page."""
+            if run.path is t.FALSE:
+                return []
+            with self._access(run, t.add(address, t.const(offset, address.width)), cells, kind, mode):
+                pa = onward(t.add(paged, t.const(offset, paged.width)))
+                self._protect(run, pa, cells)
+            return consecutive(pa, cells)
+
+        crosses = self._crosses(run, paged, count)
+        if not crosses.is_const:
+            run.assumptions.append(t.implies(t.and_(run.prefix, run.path), t.not_(crosses)))
+        if crosses is not t.TRUE:
+            return piece(0, count)
+        page = self._page_bits(run)
+        first = (1 << page) - t.extract(paged, page - 1, 0).value
+        return [*piece(0, first), *piece(first, count - first)]
+
+    def _access(self, run: Run, address: Term, count: int, kind: str, mode: Term) -> AbstractContextManager[None]:
+        """What translations and protections know of an access."""
+        origin = t.resize(address, run.machine.scalars[run.machine.pc].width)
+        known = {"va": address, "origin": origin, "access": access_term(kind), "implicit": t.FALSE, "acting": mode}
+        return run.bound(**known, size=t.const(count, 32))
+
+    def _before_pages(self, run: Run, address: Term) -> tuple[Term, Callable[[Term], Term]]:
+        """The address that pages are looked up for, and the way on from it.
+
+        A single first stage without pages (segments) takes the access whole; what is over it has pages, and takes pieces.
+        """
+        width = main_array(run).index_width
+        stages = [tr for tr in run.machine.translations.values() if tr.over is None]
+        if len(stages) != 1 or stages[0].page_bits:
+            return address, lambda place: self._stages(run, stages, place, width)
+        only = stages[0]
+        moved = run.branch(
+            applies(run, only), lambda: t.resize(self._apply(run, only, address), width), lambda: t.resize(address, width)
+        )
+        return moved, lambda place: self._second_stage(run, only, place)
 
     def _page_bits(self, run: Run) -> int:
         return min((tr.page_bits for tr in run.machine.translations.values() if tr.page_bits), default=0)
@@ -86,17 +117,6 @@ class Translated:
             return t.FALSE
         offset = t.extract(address, page - 1, 0)
         return t.ult(t.const((1 << page) - count, page), offset)
-
-    def _translate(self, run: Run, address: Term, count: int, kind: str, mode: Term) -> Term:
-        """One piece of an access, within a page: its physical address."""
-        array = main_array(run)
-        cells = t.const(count, 32)
-        origin = t.resize(address, run.machine.scalars[run.machine.pc].width)
-        with run.bound(va=address, origin=origin, access=access_term(kind), implicit=t.FALSE, acting=mode, size=cells):
-            first = [tr for tr in run.machine.translations.values() if tr.over is None]
-            pa = self._stages(run, first, address, array.index_width)
-            self._protect(run, pa, count)
-        return pa
 
     def _stages(self, run: Run, stages: list[m.Translation], address: Term, width: int) -> Term:
         """The first translation whose condition holds; then its second stage."""
