@@ -1,0 +1,42 @@
+"""What the author says of the machine: placement, witness programs, theorems, and that they name what there is."""
+
+from __future__ import annotations
+
+from lark import Token, Tree
+
+from popek_grammar.elaborate import theorems
+from popek_grammar.elaborate.work import Work
+
+
+def claims(work: Work) -> None:
+    ctx, draft = work.ctx, work.draft
+    texts = work.sources.texts
+    for node in work.each("placement"):
+        with ctx.recover():
+            draft.placement = theorems.placement(ctx, node)
+    for node in work.each("program"):
+        draft.program = theorems.program(ctx, node)
+    for node in work.each("theorem"):
+        with ctx.recover():
+            if theorems.elsewhere(ctx, node, work.config or ""):
+                ctx.absent[str(node.children[0])] = "it speaks of another configuration"
+                continue
+            made = theorems.theorem(ctx, node, tuple(draft.configs), texts[ctx.file])
+            if not made.configs or work.config in made.configs:
+                for named in node.find_data("verdict_name"):
+                    _known_instruction(work, named)
+            if made.name in draft.theorems:
+                first = ("first here", draft.theorems[made.name].span)
+                ctx.report("E0203", f"theorem `{made.name}` is declared twice", made.span, other=first)
+            draft.theorems[made.name] = made
+
+
+def _known_instruction(work: Work, named: Tree[Token]) -> None:
+    """A name that a theorem expects: `csrrw`, or `csrrw(cycle)`."""
+    ctx, (name, part) = work.ctx, named.children
+    if str(name) not in work.draft.instructions and str(name) not in ctx.absent:
+        with ctx.recover():
+            ctx.unknown("instruction", str(name), named, list(work.draft.instructions))
+    if part is not None and str(part) not in ctx.registers and str(part) not in ctx.absent and str(part) != "other":
+        with ctx.recover():
+            ctx.unknown("CSR", str(part), named, list(ctx.registers))
