@@ -16,6 +16,7 @@ FILES = (
     "riscv/riscv.isa",
     "riscv/hypervisor.isa",
     "x86/ia32.isa",
+    "x86/svm.isa",
     "mips/mips.isa",
     "arm/armv7a.isa",
     "s370/s370.isa",

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from popek_checker.copies import pieces
 from popek_checker.decide import Item
 from popek_checker.keys import code_digest
 from popek_checker.questions import Subject
@@ -102,12 +103,13 @@ def text_key(base: str, instruction: m.Instruction, item: Item, asked: tuple[obj
 
 
 def meaning_key(subject: Subject, item: Item, asked: tuple[object, ...]) -> str:
-    """The exact key: the terms that the answers depend on, and the words that witnesses are written in.
+    """The exact key: the terms that the answers depend on, the roles, and the words that witnesses are written in.
 
     An edit that means the same leaves it as it is.
     """
     machine = subject.machine
     words = [encoding.asm for encoding in subject.operands.instruction.encodings]
     words += [name for array in machine.arrays.values() for name in array.names]
-    parts = (code_digest(), item, asked, machine.modes, machine.program, words, subject.fingerprint())
+    roles = [(name, piece.role.value) for name, piece in pieces(machine)]
+    parts = (code_digest(), item, asked, machine.modes, machine.program, words, roles, subject.fingerprint())
     return hashlib.blake2b(repr(parts).encode(), digest_size=20).hexdigest()

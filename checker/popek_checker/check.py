@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -13,13 +14,17 @@ from popek_checker.cache import Cache, machine_digest, meaning_key, text_key
 from popek_checker.copies import pieces
 from popek_checker.decide import EVERYTHING, Item, decide, items, make_subject
 from popek_checker.questions import Copies, Subject
-from popek_checker.smt import Smt
+from popek_checker.settings import find
+from popek_checker.smt import Smt, kept_solver
 from popek_checker.theorems import claim_of, judge
-from popek_checker.verdict import Claim, Report, Row, Truth
+from popek_checker.verdict import Claim, Report, Row, Settings, Truth, disjunction, negation
 from popek_grammar import machine as m
 
 Progress: TypeAlias = "Callable[[int, int, str], None]"
 """Called as (rows done, rows in all, what was just decided)."""
+
+Decisions: TypeAlias = "tuple[dict[Claim, tuple[Row, ...]], int]"
+"""The rows under each claim, and how many came from the cache."""
 
 CHUNK = 24
 """Rows handed to a worker at a time: enough to share terms and solver, few enough to show progress."""
@@ -91,15 +96,37 @@ def check(
         theorems, claims = [], {main: Asked(invariant, EVERYTHING)}
     rows, cached = decide_all(machine, claims, work, options.timeout, executor, cache, progress)
     results = tuple(judge(theorem, chosen[theorem.name], rows[chosen[theorem.name]]) for theorem in theorems)
+    decide_again = partial(
+        decide_all, machine, work=work, timeout=options.timeout, executor=executor, cache=cache, progress=progress
+    )
+    settings = smallest_settings(machine, main, claims[main], rows[main], options.timeout, decide_again)
     return Report(
         machine.name, machine.setting, main, rows[main], results, assumptions(main), EXCLUSIONS,
-        time.perf_counter() - start, cached, locations(machine), machine.title, only_its_own(machine),
+        time.perf_counter() - start, cached, locations(machine), machine.title, only_its_own(machine), settings,
     )  # fmt: skip
 
 
 def only_its_own(machine: m.Machine) -> bool:
     """One mode, and every piece of state the program's: trivially virtualizable, as a process virtual machine is."""
     return len(machine.modes.members) < 2 and all(piece.role is m.Role.GUEST for _, piece in pieces(machine))
+
+
+def smallest_settings(
+    machine: m.Machine, claim: Claim, asked: Asked, rows: Sequence[Row], timeout: float, decide_again: Callable[..., Decisions]
+) -> Settings | None:
+    """The smallest settings that close the holes among `rows`, asked again with H as large; None without holes to close."""
+    holes = {row.label: row for row in rows if row.violation is Truth.YES}
+    if not holes or claim.reading == "literal":
+        return None
+    work = [item for item in items(machine) if item.label in holes]
+    found = find(kept_solver(timeout), {item.label: make_subject(machine, item, claim, asked.invariant) for item in work})
+    closes = tuple(label for label in holes if label not in found.remains)
+    if not closes:
+        return Settings((), (), found.remains, Truth.YES)
+    larger = replace(claim, invariant=(*claim.invariant, *found.settings))
+    again, _ = decide_again(claims={larger: Asked((*asked.invariant, *found.exprs), frozenset({"theorem1"}))})
+    left = [row for row in again[larger] if row.label not in found.remains]
+    return Settings(found.settings, closes, found.remains, negation(disjunction(row.violation for row in left)))
 
 
 def locations(machine: m.Machine) -> tuple[tuple[str, tuple[str, int, int]], ...]:
@@ -216,12 +243,9 @@ def _run(batches: Sequence[Batch], executor: Executor | None) -> Iterable[tuple[
     return ((futures[done], done.result()) for done in as_completed(futures))
 
 
-_solvers: dict[float, Smt] = {}
-
-
 def decide_batch(batch: Batch) -> list[Decided]:
     """The rows of a batch. Runs in a worker, which keeps its solver from batch to batch."""
-    smt = _solvers.setdefault(batch.timeout, Smt(batch.timeout))
+    smt = kept_solver(batch.timeout)
     cache = Cache(Path(batch.cache)) if batch.cache is not None else None
     decided = []
     for item in batch.items:

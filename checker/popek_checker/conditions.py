@@ -24,7 +24,7 @@ MOST_CANDIDATES = {1: 1000, 2: 24, 3: 16}
 def condition(smt: Smt, subject: Subject) -> tuple[str, ...]:
     """The smallest set of settings under which the deprivileged run always traps; empty when there is none."""
     host = subject.host_copy
-    candidates = atoms(subject, [host.ok, *(trap.condition for trap in host.outcome.traps)])
+    candidates = trapping(subject)
     found = smallest(smt, candidates, escape=(*host.facts, host.ok), possible=host.facts)
     return tuple(text(atom, subject.machine) for atom in found[0]) if found else ()
 
@@ -66,6 +66,12 @@ def smallest(smt: Smt, candidates: Sequence[Term], escape: Sequence[Term], possi
 def true_atoms(scope: Scope, candidates: Sequence[Term]) -> frozenset[Term]:
     """The candidates that hold in a state where the run completes: no setting made of them alone can work."""
     return frozenset(atom for atom in candidates if scope.found(atom))
+
+
+def trapping(subject: Subject) -> list[Term]:
+    """The atoms that decide whether the deprivileged run traps."""
+    host = subject.host_copy
+    return atoms(subject, [host.ok, *(trap.condition for trap in host.outcome.traps)])
 
 
 def atoms(subject: Subject, roots: Sequence[Term]) -> list[Term]:

@@ -32,6 +32,11 @@ class Item:
     part: str = ""
     fixed: tuple[tuple[str, int], ...] = ()
 
+    @property
+    def label(self) -> str:
+        """`csrrw(cycle)`, as the row of the item is named."""
+        return f"{self.instruction}({self.part})" if self.part else self.instruction
+
 
 def items(machine: m.Machine) -> Iterator[Item]:
     """Every instruction; one that picks a CSR, once for each CSR and once for all the numbers that name none."""
@@ -109,7 +114,9 @@ def make_subject(
     modes = tuple(code for rank, (_, code) in enumerate(machine.modes.members) if limits[0] <= rank <= limits[1])
     operands = item_operands(machine, item)
     kind = Literal if claim.reading == "literal" else Subject
-    return kind(machine, operands, modes, host, claim.memory, invariant, {} if copies is None else copies)
+    if claim.alone:
+        modes = (host, top)
+    return kind(machine, operands, modes, host, claim.memory, invariant, {} if copies is None else copies, claim.alone)
 
 
 def item_operands(machine: m.Machine, item: Item) -> Operands:

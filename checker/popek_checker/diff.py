@@ -19,7 +19,7 @@ from popek_checker.contrast import contrast
 from popek_checker.declared import changes
 from popek_checker.delta import Change, Delta, DeltaRow, Status, Subject
 from popek_checker.sets import chosen, compare_sets
-from popek_checker.smt import Smt
+from popek_checker.smt import Smt, kept_solver
 from popek_checker.smt import Status as Answered
 from popek_checker.witness import minimise
 from popek_grammar import machine as m
@@ -123,12 +123,9 @@ def _decide(whole: Batch, executor: Executor | None) -> Iterator[dict[Unit, Delt
     yield from (dict(zip(futures[done].units, done.result(), strict=True)) for done in as_completed(futures))
 
 
-_solvers: dict[float, Smt] = {}
-
-
 def decide_batch(batch: Batch) -> list[DeltaRow]:
     """The rows of a batch. Runs in a worker, which keeps its solver from batch to batch."""
-    smt = _solvers.setdefault(batch.timeout, Smt(batch.timeout))
+    smt = kept_solver(batch.timeout)
     pair = Pair(batch.a, batch.b)
     return [decide(smt, pair, unit, batch.uneven) for unit in batch.units]
 

@@ -60,6 +60,7 @@ class Subject:
     memory: str
     invariant: tuple[m.Expr, ...]
     copies: Copies = field(default_factory=dict)
+    alone: bool = False
 
     # -- copies ------------------------------------------------------------------------------------------------------
 
@@ -124,6 +125,11 @@ class Subject:
         """The guest's modes above the real one; the real one, under settings of its own, when there is no other."""
         return tuple(mode for mode in self.modes if mode != self.host) or self.modes
 
+    @property
+    def virtual(self) -> tuple[int, ...]:
+        """The modes that the guest's own machine has."""
+        return self.bare if self.alone else self.modes
+
     # -- the amended questions -----------------------------------------------------------------------------------------
 
     def ask(self, question: str) -> Iterator[Ask]:
@@ -140,13 +146,13 @@ class Subject:
             case "location":
                 return self.behaviour_location(self.modes)
             case "trap_sensitive":
-                return self.trap_sensitive(self.modes)
+                return self.trap_sensitive(self.virtual)
             case "user_sensitive":
                 return self.user()
             case "leaks":
                 return self.leaks()
             case "inexact":
-                return self.inexact(self.modes)
+                return self.inexact(self.virtual)
             case "inexact_user":
                 return self.inexact((self.host,))
             case _ if question.startswith("config:"):

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final
 
 import z3  # type: ignore[import-untyped,unused-ignore]
@@ -168,6 +169,12 @@ class Smt:
     @staticmethod
     def _has_opaque(goal: Term) -> bool:
         return any(term.op in _OPAQUE and term.width > OPAQUE_WIDTH for term in t.postorder([goal]))
+
+
+@lru_cache(maxsize=4)
+def kept_solver(timeout: float) -> Smt:
+    """This process's solver: a worker keeps it, and all that it has been told, from batch to batch."""
+    return Smt(timeout)
 
 
 class Scope:

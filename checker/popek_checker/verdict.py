@@ -147,13 +147,17 @@ def negation(truth: Truth) -> Truth:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a verdict is relative to: guest and host mode, host invariant H, memory model, reading."""
+    """What a verdict is relative to: guest and host mode, host invariant H, memory model, reading.
+
+    `alone`: the guest's machine has the mode `guest` and no other.
+    """
 
     guest: str
     host: str
     memory: str = "view"
     reading: str = "amended"
     invariant: tuple[str, ...] = ()
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,20 @@ class TheoremResult:
     names: tuple[str, ...]
     as_expected: Truth
     difference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The fewest conditions that a host can hold so that the holes of a report trap.
+
+    `closes` are the instructions that they close and `remains` those that no setting does; `verified` says whether, with
+    the settings added to H, Theorem 1 was asked again of all instructions and fails for those of `remains` alone.
+    """
+
+    held: tuple[str, ...]
+    closes: tuple[str, ...]
+    remains: tuple[str, ...]
+    verified: Truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +204,7 @@ class Report:
     locations: tuple[tuple[str, tuple[str, int, int]], ...] = ()
     title: str = ""
     own: bool = False
+    settings: Settings | None = None
 
     def location(self, name: str) -> tuple[str, int, int] | None:
         """File, line and column where an instruction or theorem is declared."""

@@ -778,6 +778,7 @@ class Theorem:
     """A claim about the machine: see docs/language.md, "Theorems".
 
     `guest` is the most privileged mode of the guest, `host` the mode it really runs in (None: per command line).
+    `alone`: the guest's machine has the mode `guest` and no other.
     """
 
     name: str
@@ -790,6 +791,7 @@ class Theorem:
     show: str
     expect: Expectation
     span: Span
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

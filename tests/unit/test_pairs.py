@@ -34,7 +34,7 @@ def holes(made: Machine, names: tuple[str, ...]) -> set[str]:
     return {row.name for row in check(made, Options(instructions=known)).rows if row.violation is Truth.YES}
 
 
-@pytest.mark.parametrize(("file", "closed", "open_", "opened"), PAIRS, ids=lambda value: str(value).replace("/", "_")[:20])
+@pytest.mark.parametrize(("file", "closed", "open_", "opened"), PAIRS, ids=[f"{pair[1]}-{pair[2]}" for pair in PAIRS])
 def test_one_line_opens_these_holes(file: str, closed: str, open_: str, opened: set[str]) -> None:
     names = (*sorted(opened), *UNTOUCHED[file.partition("/")[0]])
     before, after = (holes(machine(file, config), names) for config in (closed, open_))

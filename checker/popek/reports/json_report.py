@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from popek.reports.summary import Summary, because, summaries, word
-from popek_checker.verdict import Report, Row, TheoremResult, Truth, Witness
+from popek_checker.verdict import Report, Row, Settings, TheoremResult, Truth, Witness
 
 SCHEMA = "popek/verdict/1"
 
@@ -32,9 +32,21 @@ def document(report: Report) -> dict[str, Any]:
         "exclusions": list(report.exclusions),
         "theorems": {number: word(report.theorem(number)) for number in report.asked},
         "because": because(report),
+        "settings": settings(report.settings),
         "claims": [claim(theorem) for theorem in report.theorems],
         "instructions": [instruction(summary) for summary in summaries(report.rows)],
         "seconds": round(report.seconds, 3),
+    }
+
+
+def settings(found: Settings | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "held": list(found.held),
+        "closes": list(found.closes),
+        "remains": list(found.remains),
+        "verified": boolean(found.verified),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from popek.reports.matrix import Matrix, matrices
-from popek.reports.summary import because, summaries, word
+from popek.reports.summary import because, settings_line, summaries, word
 from popek_checker.verdict import Report, Truth
 
 
@@ -40,6 +40,8 @@ def _report(report: Report) -> list[str]:
     ]
     for s in summaries(report.rows):
         lines.append(f"| `{s.name}` | {s.kind} | {s.privileged.value} | {s.exact.value} | {s.verdict} | {s.reason} |")
+    if told := settings_line(report):
+        lines += ["", told[0].upper() + told[1:] + "."]
     if report.theorems:
         lines += ["", "| theorem | shows | found | as expected |", "| --- | --- | --- | --- |"]
     for t in report.theorems:

@@ -105,6 +105,34 @@ def _hole(row: Row) -> str:
     return f"completes where the bare machine traps{where}"
 
 
+def settings_line(report: Report) -> str:
+    """`smallest settings (2): cr4.{TSD, UMIP} == 1: close 7 of 20 violations; no setting closes {lar, ..}`; or nothing."""
+    found = report.settings
+    if found is None:
+        return ""
+    left = f"; no setting closes {{{', '.join(found.remains)}}}" if found.remains else ""
+    if not found.held:
+        return f"smallest settings: none{left}"
+    total = len(found.closes) + len(found.remains)
+    asked = {Truth.YES: "", Truth.NO: ", but asked again they do not", Truth.UNKNOWN: ", but that is not decided"}[found.verified]
+    closes = f"close {len(found.closes)} of {total} violations{asked}"
+    return f"smallest settings ({len(found.held)}): {grouped(found.held)}: {closes}{left}"
+
+
+def grouped(settings: Sequence[str]) -> str:
+    """`a.X == 1` and `a.Y == 1` told as `a.{X, Y} == 1`."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for text in settings:
+        place, _, rest = text.partition(" ")
+        owner, _, field = place.rpartition(".")
+        groups.setdefault((owner, rest) if owner.isidentifier() and field.isidentifier() else (text, ""), []).append(field)
+    told = []
+    for (owner, rest), fields in groups.items():
+        inside = fields[0] if len(fields) == 1 else f"{{{', '.join(fields)}}}"
+        told.append(f"{owner}.{inside} {rest}" if rest else owner)
+    return " and ".join(told)
+
+
 def summaries(rows: Iterable[Row]) -> list[Summary]:
     """Rows grouped by mnemonic, in order."""
     groups: dict[str, list[Row]] = {}

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from popek.reports.matrix import Matrix, matrices
-from popek.reports.summary import because, summaries, violations, word
+from popek.reports.summary import because, settings_line, summaries, violations, word
 from popek.reports.terminal import colours, width
 from popek_checker.verdict import Report, Row, TheoremResult, Truth, Witness
 
@@ -122,6 +122,8 @@ def _theorems(console: Console, report: Report) -> None:
         style = {"holds": "green", "fails": "red"}.get(word(truth), "yellow")
         why = f": {because(report)}" if number == "1" else ""
         console.print(Text(f"{TITLES[number]}: {word(truth)}{why}", style=style))
+    if told := settings_line(report):
+        console.print(told, markup=False)
     for theorem in report.theorems:
         console.print(_theorem(theorem))
     console.print(f"{report.seconds:.2f} s, {report.cached} rows from the cache", style="dim")

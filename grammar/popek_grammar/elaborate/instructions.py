@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from lark import Token, Tree
 
@@ -29,8 +30,12 @@ def fragment(ctx: Context, node: Tree[Token]) -> list[Alternative]:
     return made
 
 
+Added: TypeAlias = "Sequence[tuple[str, Tree[Token]]]"
+"""Guards that `extend` adds to a clause, each with the file that it stands in."""
+
+
 def instruction(
-    ctx: Context, node: Tree[Token], fragments: dict[str, list[Alternative]], parcel: int, splitting: set[str]
+    ctx: Context, node: Tree[Token], fragments: dict[str, list[Alternative]], parcel: int, splitting: set[str], added: Added = ()
 ) -> list[m.Instruction]:
     """One clause: one instruction, or one for each member of its family; none when it does not exist here."""
     clause = str(node.children[0])
@@ -54,7 +59,7 @@ def instruction(
     template = text_of(by_kind["asm"][0].children[0]) if "asm" in by_kind else clause.replace("_", ".")  # type: ignore[arg-type]
     family = m.EnumType(fields[0] if fields else "", tuple(name for name, _ in members))
     used = [item for item in line if isinstance(item, str)]
-    lets, guards, body = _meaning(ctx, by_kind, found, family, {name: fragments[name] for name in used}, node)
+    lets, guards, body = _meaning(ctx, by_kind, found, family, {name: fragments[name] for name in used}, added)
     split = tuple(operand.name for operand in found if operand.name in splitting)
     over = tuple(name for part in by_kind.get("over", []) for name in names(part.children[0]))
     needs = tuple(name for part in by_kind.get("needs", []) for name in names(part.children[0]))
@@ -140,7 +145,7 @@ def _asm(template: str, name: str, pattern: Pattern, fragments: dict[str, list[A
 
 def _meaning(
     ctx: Context, by_kind: dict[str, list[Tree[Token]]], found: tuple[m.Operand, ...], family: m.EnumType,
-    used: dict[str, list[Alternative]], node: Node,
+    used: dict[str, list[Alternative]], added: Added,
 ) -> tuple[tuple[m.Let, ...], tuple[m.Guard, ...], tuple[m.Stmt, ...]]:  # fmt: skip
     """The lets of fragments, the guards and the body."""
     pc = m.Bits(ctx.pc_width())
@@ -156,12 +161,23 @@ def _meaning(
         for part in by_kind.get("guard", []):
             with ctx.recover():
                 guards.append(guard(ctx, part))
+        guards += _added(ctx, added)
         body: tuple[m.Stmt, ...] = ()
         for part in by_kind.get("do", []):
             inner = part.children[0]
             assert isinstance(inner, Tree)
             body = statements(ctx, [c for c in inner.children if isinstance(c, Tree) and c.data != "block_open"])
     return lets, tuple(guards), body
+
+
+def _added(ctx: Context, added: Added) -> list[m.Guard]:
+    """The guards that `extend` adds, read in the files that they stand in."""
+    made, home = [], ctx.file
+    for ctx.file, part in added:
+        with ctx.recover():
+            made.append(guard(ctx, part))
+    ctx.file = home
+    return made
 
 
 def _bindings(ctx: Context, name: str, alternatives: list[Alternative], locals_: dict[str, m.Type]) -> list[m.Let]:

@@ -84,6 +84,9 @@ def declared_state(work: Work) -> None:
     for node in work.each("csr_view"):
         with ctx.recover(node.children[0]):
             state.declare_view(ctx, node, pending)
+    for node in work.each("roles"):
+        with ctx.recover():
+            state.assign_role(ctx, node)
     work.pending = pending
     if ctx.pc not in ctx.scalars and ctx.pc not in ctx.broken:
         ctx.report("E0207", "the machine has no program counter", work.start, help="state { pc : bits(32) }")
@@ -94,7 +97,7 @@ def declared_names(work: Work) -> None:
     ctx = work.ctx
     for node in work.each("causes"):
         with ctx.recover():
-            work.draft.causes = traps.causes(ctx, node)
+            work.draft.causes = traps.causes(ctx, node, work.draft.causes)
     ctx.fault_kinds = {str(node.children[0]) for node in work.each("fault_kind")}
     stacks = []
     for node in work.each("trap_stack"):
@@ -197,9 +200,11 @@ def _instructions(work: Work) -> None:
     for node in work.each("fragment"):
         with ctx.recover():
             draft.fragments[str(node.children[0])] = instructions.fragment(ctx, node)
+    added = _added_guards(work)
     for node in work.each("instr"):
         with ctx.recover():
-            for made in instructions.instruction(ctx, node, draft.fragments, draft.parcel, splitting):
+            more = added.get(str(node.children[0]), ())
+            for made in instructions.instruction(ctx, node, draft.fragments, draft.parcel, splitting, more):
                 known = draft.instructions.get(made.name)
                 if known is not None:
                     ctx.report(
@@ -218,6 +223,22 @@ def _instructions(work: Work) -> None:
     for node in work.each("otherwise"):
         with ctx.recover(), ctx.scope(fresh=True, specials=specials):
             draft.otherwise = cause(ctx, node.children[0])  # type: ignore[arg-type]
+
+
+def _added_guards(work: Work) -> dict[str, list[tuple[str, Tree[Token]]]]:
+    """The guards that `extend` adds to each instruction clause, with the files that they stand in."""
+    clauses = {str(node.children[0]) for node in work.each("instr")}
+    found: dict[str, list[tuple[str, Tree[Token]]]] = {}
+    for node in work.each("extend"):
+        listed, *guards = node.children
+        for name in names(listed):
+            if name not in clauses:
+                with work.ctx.recover():
+                    work.ctx.unknown("instruction", name, node, clauses)
+            found.setdefault(name, []).extend(
+                (work.ctx.file, part) for part in guards if isinstance(part, Tree) and part.data == "guard"
+            )
+    return found
 
 
 def frozen(work: Work) -> m.Machine:

@@ -266,6 +266,35 @@ def _store(ctx: Context, made: m.Field, name: str, width: int, count: int, more:
         ctx.scalars[name] = _scalar(ctx, name, m.Bits(width), more, made.legal, node)
 
 
+def assign_role(ctx: Context, node: Tree[Token]) -> None:
+    """`role R for a, b.f when E`: state that was declared with another role has this one."""
+    name, dotted, when = node.children
+    if str(name) not in ROLES:
+        ctx.unknown("role", str(name), node, list(ROLES))
+    if not attributes(ctx, [Tree("when", [when])] if when is not None else []).exists:
+        return
+    role = ROLES[str(name)]
+    for part in (child for child in dotted.children if isinstance(child, Tree)):  # type: ignore[union-attr]
+        wanted = ".".join(str(word) for word in part.children)
+        known = [state for state in (*ctx.scalars, *ctx.arrays) if state == wanted or state.startswith(wanted + ".")]
+        if not known:
+            ctx.unknown("state", wanted, part, [*ctx.scalars, *ctx.arrays, *ctx.registers])
+        for state in known:
+            if state in ctx.scalars:
+                ctx.scalars[state] = replace(ctx.scalars[state], role=role)
+            else:
+                ctx.arrays[state] = replace(ctx.arrays[state], role=role)
+    for register in ctx.registers.values():
+        fields = tuple(replace(f, role=_role_of(ctx, f.state, f.role)) for f in register.fields)
+        ctx.registers[register.name] = replace(register, fields=fields)
+
+
+def _role_of(ctx: Context, state: str | None, role: m.Role) -> m.Role:
+    """The role of the state that a field stores; of a computed field, the one declared."""
+    known = ctx.scalars.get(state or "") or ctx.arrays.get(state or "")
+    return known.role if known is not None else role
+
+
 def _overlaps(ctx: Context, fields: list[m.Field]) -> None:
     seen: list[m.Field] = []
     for made in fields:

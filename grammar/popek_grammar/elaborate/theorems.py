@@ -71,6 +71,7 @@ def theorem(ctx: Context, node: Tree[Token], configs: tuple[str, ...], source: s
     return m.Theorem(
         str(name), made.get("guest"), made.get("host"), where, str(made["memory"]), str(made["reading"]),  # type: ignore[arg-type]
         tuple(assume), str(made["show"]), made.get("expect", m.Expectation("holds", ())), ctx.span(name),  # type: ignore[arg-type]
+        alone=bool(made.get("alone")),
     )  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def elsewhere(ctx: Context, node: Tree[Token], config: str) -> bool:
     """Whether a theorem is for other configurations, and speaks of modes that this one has not."""
     lines = [child for child in node.children if isinstance(child, Tree)]
     named = [name for line in lines if line.data == "in_config" for name in names(line.children[0])]
-    modes = [str(mode) for line in lines if line.data == "for_modes" for mode in line.children if mode is not None]
+    modes = [str(mode) for line in lines if line.data in ("for_modes", "for_alone") for mode in line.children if mode is not None]
     return any(mode in ctx.absent for mode in modes) and (not named or config not in named)
 
 
@@ -90,6 +91,8 @@ def _theorem_line(
             made["guest"], made["host"] = ctx.modes.members[-1][1], _mode(ctx, line, first)
         case "for_modes", [first, second]:
             made["guest"], made["host"] = _mode(ctx, line, first), _mode(ctx, line, second)
+        case "for_alone", [first, second]:
+            made["guest"], made["host"], made["alone"] = _mode(ctx, line, first), _mode(ctx, line, second), True
         case "memory_model", [name]:
             made["memory"] = _one_of(ctx, line, str(name), tuple(MODELS))
         case "reading", [name]:

@@ -15,9 +15,9 @@ from popek_grammar.elaborate.types import bits_type
 WORD = m.Bits(32)
 
 
-def causes(ctx: Context, node: Tree[Token]) -> m.Causes:
-    """`causes (payload) { ... }`."""
-    members = []
+def causes(ctx: Context, node: Tree[Token], before: m.Causes) -> m.Causes:
+    """`causes (payload) { ... }`: the causes of this block after those of the blocks `before`."""
+    members: list[m.CauseDef] = []
     for child in node.children:
         if isinstance(child, Tree) and child.data == "params":
             ctx.payload = tuple(
@@ -31,8 +31,9 @@ def causes(ctx: Context, node: Tree[Token]) -> m.Causes:
         if member.name in ctx.causes:
             ctx.report("E0203", f"cause `{member.name}` is declared twice", member.span)
         ctx.causes[member.name] = member
-    width = max((member.code.bit_length() for member in members), default=1)
-    return m.Causes(ctx.payload, tuple(members), max(1, width))
+    every = (*before.members, *members)
+    width = max((member.code.bit_length() for member in every), default=1)
+    return m.Causes(ctx.payload, every, max(1, width))
 
 
 def _cause_def(ctx: Context, node: Tree[Token]) -> m.CauseDef:

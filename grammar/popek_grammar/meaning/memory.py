@@ -147,16 +147,17 @@ class Translated:
         return result if result is not None else address
 
     def _second_stage(self, run: Run, first: m.Translation | None, address: Term) -> Term:
-        """The stage declared over `first`, if there is one and it is on."""
+        """The stage declared over `first`, if there is one and it is on; then what is declared over that stage."""
         over = [
             tr for tr in run.machine.translations.values() if tr.over is not None and (first is None or tr.over == first.name)
         ]
         if not over or run.path is t.FALSE:
             return address
         second = over[0]
-        return run.branch(
+        result = run.branch(
             applies(run, second), lambda: t.resize(self._apply(run, second, address), address.width), lambda: address
         )
+        return self._second_stage(run, second, result)
 
     def _protect(self, run: Run, pa: Term, count: int) -> None:
         for protection in run.machine.protections.values():
