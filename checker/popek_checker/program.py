@@ -52,8 +52,8 @@ def _lines(machine: m.Machine, kind: str, name: str | None, template: str, value
             if whole:
                 yield fill(template, name, whole)
         case "state" if name is not None:
-            if values.get(name):
-                yield fill(template, name, values[name])
+            if values.get(name) or name == machine.mode:
+                yield fill(template, name, values.get(name, 0))
         case "csr":
             for register in machine.registers.values():
                 whole = composed(register, values)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from popek_checker.conditions import text, trapping
 from popek_checker.copies import holds, pieces
+from popek_checker.hitting import hitting
 from popek_checker.questions import TWIN, Subject
 from popek_checker.smt import Scope, Smt, Status
 from popek_grammar import machine as m
@@ -162,25 +163,3 @@ def closed(search: Search, holes: Sequence[Hole]) -> frozenset[str] | None:
         if not [hole for hole in holes if hole.escape(search, chosen)]:
             return chosen
     return None
-
-
-def hitting(
-    clauses: Sequence[frozenset[str]], conflicts: Sequence[frozenset[str]], order: Sequence[str]
-) -> frozenset[str] | None:
-    """A smallest set with a member of every clause and no conflict inside; among equals the first in `order`."""
-    rank = {word: number for number, word in enumerate(order)}
-
-    def within(chosen: frozenset[str], size: int) -> frozenset[str] | None:
-        if any(conflict <= chosen for conflict in conflicts):
-            return None
-        missed = next((clause for clause in clauses if not clause & chosen), None)
-        if missed is None:
-            return chosen
-        if size == 0:
-            return None
-        tries = (within(chosen | {word}, size - 1) for word in sorted(missed, key=rank.__getitem__))
-        return next((found for found in tries if found is not None), None)
-
-    forced = frozenset(word for clause in clauses if len(clause) == 1 for word in clause)
-    most = len(frozenset().union(*clauses))
-    return next((found for size in range(most + 1) if (found := within(forced, size)) is not None), None)

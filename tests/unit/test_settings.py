@@ -14,7 +14,7 @@ from popek.reports import writer
 from popek.reports.summary import grouped
 from popek_checker.check import Asked, Options, check, decide_all, main_claim
 from popek_checker.decide import items
-from popek_checker.settings import hitting
+from popek_checker.hitting import hitting
 from popek_checker.verdict import Claim, Report, Truth
 from popek_grammar import machine as m
 from popek_grammar.diagnostics import SpecError
