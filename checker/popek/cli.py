@@ -161,57 +161,86 @@ def diff(
 @click.argument("names", nargs=-1, metavar="SPEC [ITEM]")
 @click.option("--config", help="Configuration (default: the first).")
 @click.option("--gallery", is_flag=True, help="The whole library, or every SPEC named: a row and a picture a machine.")
+@click.option(
+    "--pages", type=click.Path(file_okay=False), metavar="DIR", help="The gallery in DIR/index.html, beside a page a machine."
+)
 @click.option("--virtual", is_flag=True, help="What becomes of a guest's instructions: executed, trapped on, or emulated.")
-@click.option("--format", "format_", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json", "html"]),
+    default="text",
+    show_default=True,
+    help="html: a page of the whole machine, or of the gallery.",
+)
 @click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write here instead of standard output.")
 @click.option("--jobs", "-j", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="all cores", help="Processes.")
 @click.option("--timeout", type=click.FloatRange(0.01), default=30.0, show_default=True, help="Seconds for one question.")
 @click.option("--no-cache", is_flag=True, help="Decide everything anew (with --gallery).")
 def explain(
-    names: tuple[str, ...], config: str | None, gallery: bool, virtual: bool, format_: str, output: str | None, jobs: int,
-    timeout: float, no_cache: bool,
+    names: tuple[str, ...], config: str | None, gallery: bool, pages: str | None, virtual: bool, format_: str,
+    output: str | None, jobs: int, timeout: float, no_cache: bool,
 ) -> int:  # fmt: skip
-    """Explain a machine, or an ITEM of it: an instruction, a CSR, a register or a translation."""
+    """Explain a machine, or an ITEM of it: an instruction, a CSR, a register or a translation.
+
+    With --format html: one page with all of a machine, that needs no other file.
+    """
+    if pages is not None and (not gallery or output is not None):
+        raise click.UsageError("--pages DIR goes with --gallery, and says where everything is written")
     if gallery:
-        return _gallery(names, format_, output, jobs, timeout, no_cache)
+        return _gallery(names, format_, output, pages, jobs, timeout, no_cache)
     if not 1 <= len(names) <= 2:
         raise click.UsageError("explain takes a SPEC and at most one ITEM of it; --gallery takes any number of SPECs")
-    if format_ == "html":
-        raise click.UsageError("--format html is for --gallery")
-    if virtual:
-        return _virtual(names[0], config, format_, output, jobs, timeout, no_cache)
+    spec, *items = names
+    if format_ == "html" and (virtual or items):
+        raise click.UsageError("--format html is for a whole machine, and for --gallery")
+    if virtual or format_ == "html":
+        return _derived(spec, config, format_, output, jobs, timeout, no_cache)
     from popek.explaining import explained
 
-    emit(explained(load(names[0], config), names[1] if len(names) > 1 else None, format_), output)
+    emit(explained(load(spec, config), items[0] if items else None, format_), output)
     return 0
 
 
-def _virtual(
+def _derived(
     spec: str, config: str | None, format_: str, output: str | None, jobs: int, timeout: float, no_cache: bool
 ) -> int:  # fmt: skip
+    """The page of a machine, or the table of its virtual machine: what needs a report first."""
     from popek.checking import settings, targets, whole_report
-    from popek.explaining import virtual
+    from popek.deriving import Means
+    from popek.explaining import virtual, whole
 
     options = settings(None, None, None, None, (), (), timeout, False)
     (target,) = targets((spec,), (config,) if config else ())
     with executor(jobs) as pool, progress() as tell:
         report = whole_report(target, options, pool, not no_cache, tell)
-    emit(virtual(target.machine(), report, timeout, format_), output)
+        means = Means(pool, not no_cache, timeout, tell)
+        text = whole(target, report, means) if format_ == "html" else virtual(target, report, means, format_)
+    emit(text, output)
     return 0
 
 
-def _gallery(specs: tuple[str, ...], format_: str, output: str | None, jobs: int, timeout: float, no_cache: bool) -> int:
+def _gallery(
+    specs: tuple[str, ...], format_: str, output: str | None, pages: str | None, jobs: int, timeout: float, no_cache: bool
+) -> int:  # fmt: skip
     from popek.checking import settings
     from popek.codes import worst
-    from popek.gallery import entries
+    from popek.gallery import found
     from popek.library import shipped
     from popek.reports.gallery_report import writer
 
     options = settings(None, None, None, None, (), (), timeout, False)
     with executor(jobs) as pool, progress() as tell:
-        found = list(entries(specs or tuple(shipped().values()), options, pool, not no_cache, tell))
-    emit(writer(format_)(found), output)
-    return worst(each.code for each in found)
+        rows = list(found(specs or tuple(shipped().values()), options, pool, not no_cache, tell))
+        if pages is not None:
+            from popek.deriving import Means
+            from popek.publishing import write_pages
+
+            write_pages(rows, Path(pages), Means(pool, not no_cache, timeout, tell))
+    entries = [row.entry for row in rows]
+    if pages is None:
+        emit(writer(format_)(entries), output)
+    return worst(each.code for each in entries)
 
 
 @popek.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,9 +17,13 @@ from popek_checker.explain import (
 )
 from popek_checker.explain_text import as_text
 from popek_checker.explain_views import View
-from popek_checker.verdict import Report
 from popek_grammar.diagnostics import suggest
 from popek_grammar.machine import Machine
+
+if TYPE_CHECKING:
+    from popek.checking import Target
+    from popek.deriving import Means
+    from popek_checker.verdict import Report
 
 
 def explained(machine: Machine, item: str | None, format_: str) -> str:
@@ -50,13 +55,18 @@ def access_by_mode(machine: Machine, name: str) -> dict[str, str]:
     return derived_access(machine, name)
 
 
-def virtual(machine: Machine, report: Report, timeout: float, format_: str) -> str:
+def virtual(target: Target, report: Report, means: Means, format_: str) -> str:
     """What becomes of a guest's instructions, under the claim of a report."""
+    from popek.deriving import virtual_cases
     from popek.reports import virtual_text
-    from popek_checker.check import Options, main_claim
-    from popek_checker.smt import Smt
-    from popek_checker.virtual import virtual_table
 
-    _, invariant = main_claim(machine, Options(), list(machine.theorems.values()))
-    cases = virtual_table(machine, report.claim, invariant, report.rows, Smt(timeout))
+    cases = virtual_cases(target, report, means)
     return virtual_text.as_json(report, cases) if format_ == "json" else virtual_text.as_text(report, cases)
+
+
+def whole(target: Target, report: Report, means: Means) -> str:
+    """All of a machine, as HTML."""
+    from popek.publishing import machine_page
+    from popek.reports.page_report import as_html
+
+    return as_html(machine_page(target, report, means))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
 
-from popek.checking import Settings, targets, whole_report
+from popek.checking import Settings, Target, targets, whole_report
 from popek.codes import AS_EXPECTED, BAD_INPUT, exit_code
 from popek.reports.summary import Summary, summaries, word
 from popek_checker.verdict import Report, Truth
 from popek_grammar.diagnostics import SpecError
+
+Progress: TypeAlias = "Callable[[int, int, str], None]"
 
 KINDS = ("control", "location", "mode", "config", "trap")
 """The kinds of sensitivity that a violation can have, in the order of the theory."""
@@ -57,19 +61,35 @@ class Entry:
         return len(self.regions.both) + len(self.regions.privileged)
 
 
-def entries(specs: Iterable[str], options: Settings, pool: Executor | None, caching: bool, tell: object) -> Iterator[Entry]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A row, and what it was made from; neither for a broken machine."""
+
+    entry: Entry
+    target: Target | None = None
+    report: Report | None = None
+
+
+def found(specs: Iterable[str], options: Settings, pool: Executor | None, caching: bool, tell: Progress) -> Iterator[Found]:
     """A row for each configuration of each file; a broken file has one row, and does not stop the others."""
     for spec in specs:
         try:
-            found = list(targets((spec,), ("all",)))
+            configurations = list(targets((spec,), ("all",)))
         except SpecError as error:
-            yield broken(spec, "", error)
+            yield Found(broken(spec, "", error))
             continue
-        for target in found:
+        for target in configurations:
             try:
-                yield entry(whole_report(target, options, pool, caching, tell))
+                report = whole_report(target, options, pool, caching, telling(target, tell))
+                yield Found(entry(report), target, report)
             except SpecError as error:
-                yield broken(spec, target.config or "", error)
+                yield Found(broken(spec, target.config or "", error))
+
+
+def telling(target: Target, tell: Progress) -> Progress:
+    """Progress that names the machine too."""
+    name = " ".join(filter(None, (Path(target.path).stem, target.config)))
+    return lambda done, total, what: tell(done, total, f"{name}: {what}")
 
 
 def broken(spec: str, config: str, error: SpecError) -> Entry:

@@ -8,9 +8,9 @@ from popek_grammar import machine as m
 from popek_grammar.meaning.instruction import general
 
 
-def derived_access(machine: m.Machine, name: str) -> dict[str, str]:
+def derived_access(machine: m.Machine, name: str, smt: Smt | None = None) -> dict[str, str]:
     """Mode to `always` (no trap but of memory), `never`, `depends`, or `unknown`."""
-    smt = Smt()
+    smt = smt or Smt()
     operands = general(machine, machine.instructions[name])
     found = {}
     for mode, code in machine.modes.members:

@@ -20,7 +20,9 @@ from popek_checker.explain_views import (
     GuardView,
     InstructionView,
     MachineView,
+    ProtectionView,
     RegisterView,
+    SettingView,
     TranslationView,
     View,
 )
@@ -159,13 +161,12 @@ def explain_register(machine: m.Machine, name: str, sources: Mapping[str, str] |
         array = machine.arrays[name]
         kind = "memory" if array.memory else "register file"
         zero = () if array.zero_at is None else (f"{array.name}[{array.zero_at}] reads zero",)
-        notes = (*zero, *((f"named {' '.join(array.names)}",) if array.names else ()), f"role {array.role.value}")
+        notes = (*zero, *((f"named {' '.join(array.names)}",) if array.names else ()))
         count = 1 << array.index_width if array.memory else array.count
-        return RegisterView(name, kind, array.width, count, None, "", array.doc, (), (), notes)
+        return RegisterView(name, kind, array.width, count, None, "", array.doc, (), (), notes, array.role.value)
     scalar = machine.scalars[name]
     reset = () if scalar.reset is None else (f"reset {scalar.reset:#x}",)
-    notes = (f"role {scalar.role.value}", *reset)
-    return RegisterView(name, "variable", scalar.width, 1, None, "", scalar.doc, (), (), notes)
+    return RegisterView(name, "variable", scalar.width, 1, None, "", scalar.doc, (), (), reset, scalar.role.value)
 
 
 def _fielded(machine: m.Machine, register: m.Register, sources: Mapping[str, str] | None) -> RegisterView:
@@ -209,6 +210,35 @@ def explain_translation(machine: m.Machine, name: str) -> TranslationView:
     modes = tuple(machine.modes.name(code) for code in found.modes)
     shape = translation_shape(machine, found)
     return TranslationView(name, modes, found.over or "", shape, by_role(machine, effects.reads), effects.causes)
+
+
+def explain_protection(machine: m.Machine, name: str) -> ProtectionView:
+    """A protection: the state it reads, what it raises."""
+    found = machine.protections[_pick(name, machine.protections, "protection")]
+    when = () if found.when is None else (m.Let("", found.when),)
+    effects = statement_effects(machine, (*when, *found.body))
+    return ProtectionView(name, by_role(machine, effects.reads), effects.causes)
+
+
+# -- settings --------------------------------------------------------------------------------------------------------
+
+
+def explain_settings(machine: m.Machine) -> tuple[SettingView, ...]:
+    """The parameters and extensions of a machine, and what they are in its configuration."""
+    parameters = (
+        SettingView(name, "parameter", _number(value), _ranges(machine.choices.get(name, ())))
+        for name, value in machine.parameters.items()
+    )
+    extensions = (SettingView(name, "extension", "yes" if on else "no", "") for name, on in machine.extensions.items())
+    return (*parameters, *extensions)
+
+
+def _ranges(ranges: Iterable[tuple[int, int]]) -> str:
+    return ", ".join(_number(low) if low == high else f"{_number(low)}..{_number(high)}" for low, high in ranges)
+
+
+def _number(value: int) -> str:
+    return str(value) if value < 1 << 16 else hex(value)
 
 
 def _pick(name: str, known: Iterable[str], what: str) -> str:

@@ -76,6 +76,7 @@ def _register(view: RegisterView) -> list[str]:
     many = f" [{view.count}]" if view.count > 1 else ""
     mode = f", from mode {view.min_mode} up" if view.min_mode else ""
     lines = [f"{view.kind} {view.name}{many}{at}: {view.width} bits{mode}", *_doc(view.doc)]
+    lines += [f"  role {view.role}"] if view.role else []
     lines += [f"  {note}" for note in view.notes]
     if view.fields:
         lines += ["", *_columns([("bits", "field", "access", "role", "legal", "reset", ""), *map(_field, view.fields)])]

@@ -72,7 +72,7 @@ class FieldView:
 
 @dataclass(frozen=True, slots=True)
 class RegisterView:
-    """A register, a CSR (with `address`), an array of state, or a variable."""
+    """A register, a CSR (with `address`), an array of state, or a variable. `role` is empty where its fields have their own."""
 
     name: str
     kind: str
@@ -84,6 +84,7 @@ class RegisterView:
     fields: tuple[FieldView, ...]
     guards: tuple[GuardView, ...]
     notes: tuple[str, ...]
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,25 @@ class TranslationView:
     shape: Shape
     reads: Roles
     causes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionView:
+    """A check of every physical access."""
+
+    name: str
+    reads: Roles
+    causes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingView:
+    """A parameter or an extension in one configuration; `legal` are the values it may have."""
+
+    name: str
+    kind: str
+    value: str
+    legal: str
 
 
 @dataclass(frozen=True, slots=True)

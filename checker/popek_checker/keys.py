@@ -10,7 +10,7 @@ from popek_grammar.files import sources_digest
 
 @lru_cache(maxsize=1)
 def code_digest() -> str:
-    """A digest of the packages' own source: another version decides anew."""
-    import popek_grammar
+    """A digest of the packages' own source, wherever they are run from: another version decides anew."""
+    from popek_grammar import machine
 
-    return sources_digest(Path(__file__).parent, Path(popek_grammar.__file__ or "").parent)
+    return sources_digest(Path(__file__).parent, Path(machine.__file__).parent)

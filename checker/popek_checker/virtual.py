@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from popek_checker.decide import items, make_subject
+from popek_checker.decide import Item, items, make_subject
 from popek_checker.questions import Subject
 from popek_checker.smt import Smt, Status
 from popek_checker.verdict import Claim, Row, Truth
@@ -48,26 +48,55 @@ class Case:
     open: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """An instruction meets a fate in a virtual mode; not `sure` when that could not be decided in time."""
+
+    instruction: str
+    kind: Kind
+    mode: str
+    fate: Fate
+    sure: bool
+
+
 def virtual_table(machine: m.Machine, claim: Claim, invariant: tuple[m.Expr, ...], rows: Iterable[Row], smt: Smt) -> list[Case]:
     """The cells, by kind and then by virtual mode, the least privileged first."""
-    sensitive = {row.label for row in rows if Truth.YES in (row.sensitive, row.truth("privileged"))}
-    found: dict[tuple[Kind, str], dict[Fate, dict[str, None]]] = {}
-    undecided: dict[tuple[Kind, str], dict[str, None]] = {}
-    for item in items(machine):
+    return table(machine, claim, meetings(machine, claim, invariant, concerned(rows), items(machine), smt))
+
+
+def concerned(rows: Iterable[Row]) -> frozenset[str]:
+    """The labels of what is sensitive or privileged."""
+    return frozenset(row.label for row in rows if Truth.YES in (row.sensitive, row.truth("privileged")))
+
+
+def meetings(
+    machine: m.Machine, claim: Claim, invariant: tuple[m.Expr, ...], sensitive: frozenset[str], work: Iterable[Item], smt: Smt
+) -> Iterator[Meeting]:
+    """The fates that some state leads these instructions to, and those that could not be decided."""
+    for item in work:
         subject = make_subject(machine, item, claim, invariant)
         label = f"{item.instruction}({item.part})" if item.part else item.instruction
         usual = Kind.SENSITIVE if label in sensitive else Kind.PLAIN
         for kind, mode, fate, status in _fates(subject, usual, smt):
-            if status is Status.SAT:
-                found.setdefault((kind, mode), {}).setdefault(fate, {})[item.instruction] = None
-            elif status is Status.UNKNOWN:
-                undecided.setdefault((kind, mode), {})[item.instruction] = None
+            if status is not Status.UNSAT:
+                yield Meeting(item.instruction, kind, mode, fate, status is Status.SAT)
+
+
+def table(machine: m.Machine, claim: Claim, met: Iterable[Meeting]) -> list[Case]:
+    """Meetings by kind and then by virtual mode."""
+    found: dict[tuple[Kind, str], dict[Fate, dict[str, None]]] = {}
+    undecided: dict[tuple[Kind, str], dict[str, None]] = {}
+    for each in met:
+        if each.sure:
+            found.setdefault((each.kind, each.mode), {}).setdefault(each.fate, {})[each.instruction] = None
+        else:
+            undecided.setdefault((each.kind, each.mode), {})[each.instruction] = None
     modes = [machine.modes.name(mode) for mode in _modes(machine, claim)]
     return [
         Case(
             kind,
             mode,
-            {fate: tuple(met[fate]) for fate in Fate if fate in (met := found.get((kind, mode), {}))},
+            {fate: tuple(fates[fate]) for fate in Fate if fate in (fates := found.get((kind, mode), {}))},
             tuple(undecided.get((kind, mode), {})),
         )
         for kind in Kind

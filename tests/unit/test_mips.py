@@ -394,10 +394,10 @@ def test_a_deprivileged_kernel_in_kseg0_is_equivalent_and_all_traps() -> None:
 def test_a_moved_kernel_sees_where_it_is() -> None:
     """In `moved` its links differ by as much as it has been moved, with no trap: location sensitivity."""
     links = []
-    for origin in (0, 1):
-        oracle = boot("jal 0x80002000\n nop", "moved", TEXT - 0x1000 * origin)
+    for distance in (0, 1):
+        oracle = boot("jal 0x80002000\n nop", "moved", TEXT - 0x1000 * distance)
         oracle.load(assemble(mips("moved"), "jal 0x80002000\n nop", TEXT).image()[1], 0x1000)
-        oracle.scalars["origin"] = origin
+        oracle.scalars["distance"] = distance
         assert oracle.step().trap is None
         links.append(oracle.arrays["X"][31] - oracle.scalars["pc"])
     assert links[1] - links[0] == 0x1000

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from popek.gallery import Entry
 from popek.reports.euler import euler
+from popek.reports.html import render
 from popek.reports.terminal import colours, width
 
 FORMATS = ("text", "json", "html")
@@ -79,15 +80,13 @@ def _object(each: Entry) -> dict[str, Any]:
     }
 
 
-def as_html(entries: Sequence[Entry]) -> str:
-    """One page: the table, then a picture for each machine."""
-    from jinja2 import Environment, PackageLoader, select_autoescape
+def as_html(entries: Sequence[Entry], links: Sequence[str] = ()) -> str:
+    """One page: the table, then a picture for each machine. `links` are the pages of the machines, one an entry."""
     from markupsafe import Markup
 
-    environment = Environment(loader=PackageLoader("popek.reports", "."), autoescape=select_autoescape(default=True))
     pictures = [
         None if each.problem else Markup(euler(each.regions.privileged, each.regions.both, each.regions.holes, each.name))
         for each in entries
     ]
-    template = environment.get_template("gallery.html.jinja")
-    return template.render(entries=list(zip(entries, pictures, strict=True)))
+    pages = links or [""] * len(entries)
+    return render("gallery.html.jinja", entries=list(zip(entries, pictures, pages, strict=True)))
