@@ -173,13 +173,11 @@ def _files(machine: Machine) -> list[str]:
 
 
 def _element_names(machine: Machine, file: str) -> _File:
-    array = machine.arrays.get(file)
-    names = array.names if array is not None else ()
-    count = array.count if array is not None else machine.registers[file].count
+    array = machine.arrays.get(file) or machine.registers[file]
     widest = max((o.width for i in machine.instructions.values() for o in i.operands if _is_of(machine, o.name, file)), default=0)
-    numbers = {f"{file.lower()}{index}": index for index in range(max(count, 1 << min(widest, 8)))}
-    numbers |= {name.lower(): index for index, name in enumerate(names)}
-    return _File(file.lower(), names, numbers)
+    numbers = {f"{file.lower()}{index}": index for index in range(max(array.count, 1 << min(widest, 8)))}
+    numbers |= {name.lower(): index for index, name in enumerate(array.names)}
+    return _File(file.lower(), array.names, numbers)
 
 
 def _is_of(machine: Machine, operand: str, file: str) -> bool:

@@ -518,6 +518,7 @@ class Register:
 
     `guards` run on every CSR access before the read or write. `read` replaces composition by fields;
     `write` is (parameter, body) and replaces the field rules. Bits that no field covers read as zero.
+    `names` are those of the elements of an array, in assembly text.
     `index` is the constant bound to the declaration's index name for one member of a CSR array.
     """
 
@@ -532,6 +533,7 @@ class Register:
     write: tuple[str, tuple[Stmt, ...]] | None
     doc: str
     span: Span
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

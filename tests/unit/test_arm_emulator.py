@@ -12,16 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from emulation import INVALID, Both, Emulator, Unmapped, changed, encoded, unicorn
 
 from machines import machine
 from popek_grammar.decode import Decoded, decoder_of
 from popek_grammar.machine import Machine
-from popek_grammar.meaning import terms as t
-from popek_grammar.meaning.evaluator import Ranges
-from popek_grammar.meaning.terms import Term
-from popek_vmm import Oracle
 
-unicorn = pytest.importorskip("unicorn", reason="the emulator `unicorn` is not installed")
 arm = pytest.importorskip("unicorn.arm_const")
 
 USR, FIQ, IRQ, SVC, ABT, UND, SYS = MODES = (16, 17, 18, 19, 23, 27, 31)
@@ -48,18 +44,6 @@ LEFT_OUT = {
         "B9.3.20: CPSR becomes the SPSR; the emulator does so for SUBS and MOVS alone, and sets the flags for the others",
     ),
 }
-
-
-class Both(Oracle):
-    """The oracle, its open choices all resolved one way, and whether there were any."""
-
-    def __init__(self, made: Machine, choice: int) -> None:
-        super().__init__(made)
-        self.choice, self.chose = choice, False
-
-    def _choose(self, site: str, width: int, ranges: Ranges) -> Term:
-        self.chose = True
-        return t.const(self.choice and (1 << width) - 1, width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +123,8 @@ def on_oracle(made: Machine, case: Case, choice: int) -> tuple[Result, bool]:
     return (None, seen | {f"{at:#x}": new for at, new in stored if MEMORY[at : at + 1] != bytes([new])}), oracle.chose
 
 
-def on_emulator(emulator: unicorn.Uc, traps: list[int], case: Case) -> Result | None:
-    """None where the access leaves the memory that there is."""
-    put, get, state = emulator.reg_write, emulator.reg_read, case.state
+def on_emulator(emulator: Emulator, case: Case) -> Result:
+    put, get, state = emulator.uc.reg_write, emulator.uc.reg_read, case.state
     for bank in BANKS:
         put(arm.UC_ARM_REG_CPSR, bank | 0x1C0)
         put(arm.UC_ARM_REG_SP, state.stacks[bank][0])
@@ -154,19 +137,10 @@ def on_emulator(emulator: unicorn.Uc, traps: list[int], case: Case) -> Result | 
     put(arm.UC_ARM_REG_CPSR, sum(bit << FLAGS[name] for name, bit in state.cpsr.items()) | state.mode)
     for n, register in enumerate(REGISTERS):
         put(register, state.registers[n])
-    emulator.mem_write(0, MEMORY)
-    emulator.mem_write(CODE, case.decoded.word.to_bytes(4, "little"))
-    emulator.ctl_flush_tb()
-    traps.clear()
-    try:
-        emulator.emu_start(CODE, 0xFFFFFFFC, count=1)
-    except unicorn.UcError as error:
-        if error.errno == unicorn.UC_ERR_INSN_INVALID:
-            return "undefined", {}
-        if error.errno != unicorn.UC_ERR_FETCH_UNMAPPED:
-            return None
-    if traps and traps[0] != FETCH_ABORT:
-        return {2: "supervisor_call"}.get(traps[0], str(traps[0])), {}
+    emulator.uc.mem_write(0, MEMORY)
+    trap = emulator.step(CODE, case.decoded.word.to_bytes(4, "little"))
+    if trap not in (None, FETCH_ABORT):
+        return {2: "supervisor_call", INVALID: "undefined"}.get(trap, str(trap)), {}
     cpsr = get(arm.UC_ARM_REG_CPSR)
     if cpsr & 0x20:
         return "excluded_thumb", {}
@@ -179,9 +153,7 @@ def on_emulator(emulator: unicorn.Uc, traps: list[int], case: Case) -> Result | 
             seen[f"spsr{bank}"] = get(arm.UC_ARM_REG_SPSR) & ~RESERVED
         if bank in (SVC, FIQ):
             seen |= {f"{'fiq' if bank == FIQ else 'high'}{n}": get(REGISTERS[8 + n]) for n in range(5)}
-    memory = bytes(emulator.mem_read(0, END))
-    changed = enumerate(zip(MEMORY, memory, strict=True)) if memory != MEMORY else ()
-    return None, seen | {f"{at:#x}": new for at, (old, new) in changed if old != new}
+    return None, seen | changed(MEMORY, bytes(emulator.uc.mem_read(0, END)))
 
 
 # -- the comparison ----------------------------------------------------------------------------------------------------
@@ -209,7 +181,7 @@ def cases(made: Machine) -> Iterator[Case]:
         rng = random.Random(name)
         for n in range(21 if name in SYSTEM else 6):
             encoding = rng.choice(instruction.encodings)
-            code = encoding.value | rng.getrandbits(32) & ~encoding.mask
+            code = encoded(rng, encoding)
             if encoding.mask >> 28 == 0 and (n % 3 or code >> 28 == 15):
                 code = code & 0x0FFFFFFF | 0xE0000000
             decoded = decoder.decode(code, 32)
@@ -221,16 +193,13 @@ def cases(made: Machine) -> Iterator[Case]:
 def test_the_emulator_agrees() -> None:
     """Both refuse, or both come to the same registers of every mode, CPSR, SPSRs and memory."""
     made = machine("arm/armv7a.isa", "base")
-    emulator = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_ARM, arm.UC_CPU_ARM_CORTEX_R5)
-    emulator.mem_map(0, END)
-    emulator.mem_map(CODE, 0x1000)
-    traps: list[int] = []
-    emulator.hook_add(unicorn.UC_HOOK_INTR, lambda uc, number, data: (traps.append(number), uc.emu_stop()))
+    emulator = Emulator((unicorn.UC_ARCH_ARM, unicorn.UC_MODE_ARM, arm.UC_CPU_ARM_CORTEX_R5), {0: END, CODE: 0x1000})
     agreed: Counter[int] = Counter()
     strange = []
     for case in cases(made):
-        theirs = on_emulator(emulator, traps, case)
-        if theirs is None:
+        try:
+            theirs = on_emulator(emulator, case)
+        except Unmapped:
             continue
         ours, chose = on_oracle(made, case, 0)
         if ours == theirs or (chose and on_oracle(made, case, 1)[0] == theirs):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import small_machines as small
 
+from machines import machine
 from popek_grammar.assemble import assemble, assemble_line
 from popek_grammar.diagnostics import Diagnostic, SpecError, render
 from popek_grammar.disassemble import disassemble_word
@@ -216,3 +217,10 @@ def test_a_mark_of_templates_starts_no_comment() -> None:
     assert assemble(wordy(), "go #5 ; five\n go #6 // six").image()[1] == [0x05, 0x18, 0x06, 0x18]
     with pytest.raises(SpecError):
         assemble(wordy(), "go #5 # five")
+
+
+@pytest.mark.parametrize(("line", "word", "width"), [("mov eax, cs", 0x8CC8, 16), ("push ds", 0x1E, 8), ("push fs", 0x0FA0, 16)])
+def test_elements_of_an_array_of_registers_go_by_their_names(line: str, word: int, width: int) -> None:
+    made = machine("x86/ia32.isa", "base")
+    assert assemble_line(made, line) == (word, width)
+    assert disassemble_word(made, word, width) == line

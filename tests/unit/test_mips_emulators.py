@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_mips import TEXT, mips, word
@@ -48,7 +49,6 @@ TRAPS = {17: "Sys", 18: "Bp", 21: "Ov"}
 def test_unicorn_agrees(text: str) -> None:
     """Registers, HI, LO, memory and the program counter after the instruction and its delay slot, on random states.
     Both start at reset: MIPS32 with ERL set, where kuseg is unmapped."""
-    pytest.importorskip("unicorn", reason="unicorn is not installed")
     rng = random.Random(text)
     made = mips("mips32")
     code = assemble(made, f"{text}\n nop", CODE).image()[1]
@@ -83,30 +83,27 @@ def oracle_runs(text: str, code: list[int], steps: int, registers: list[int], hi
     return trap, after, oracle.scalars["hi"], oracle.scalars["lo"], bytes(ram[DATA + i] for i in range(256)), pc
 
 
-def unicorn_runs(code: list[int], steps: int, registers: list[int], hi: int, lo: int, data: bytes) -> Result:
-    import unicorn
-    from unicorn import mips_const as names
+def mips_emulator(size: int) -> tuple[Any, Any]:
+    """Unicorn with so much memory, and its names of registers; the test is skipped where it is not installed."""
+    from emulation import Emulator, unicorn
+    from unicorn import mips_const
 
-    machine = unicorn.Uc(unicorn.UC_ARCH_MIPS, unicorn.UC_MODE_MIPS32 | unicorn.UC_MODE_BIG_ENDIAN)
-    machine.mem_map(0, 0x4000)
-    machine.mem_write(CODE, bytes(code))
+    return Emulator((unicorn.UC_ARCH_MIPS, unicorn.UC_MODE_MIPS32 | unicorn.UC_MODE_BIG_ENDIAN), {0: size}), mips_const
+
+
+def unicorn_runs(code: list[int], steps: int, registers: list[int], hi: int, lo: int, data: bytes) -> Result:
+    emulator, names = mips_emulator(0x4000)
+    machine = emulator.uc
     machine.mem_write(DATA, data)
     for number, value in enumerate(registers):
         machine.reg_write(names.UC_MIPS_REG_0 + number, value)
     machine.reg_write(names.UC_MIPS_REG_HI, hi)
     machine.reg_write(names.UC_MIPS_REG_LO, lo)
-    traps: list[int] = []
-
-    def trap(uc: unicorn.Uc, number: int, _: object) -> None:
-        traps.append(number)
-        uc.emu_stop()
-
-    machine.hook_add(unicorn.UC_HOOK_INTR, trap)
-    machine.emu_start(CODE, 0x3FFC, count=steps)
+    trap = emulator.step(CODE, bytes(code), steps)
     after = [machine.reg_read(names.UC_MIPS_REG_0 + number) for number in range(32)]
-    pc = CODE if traps else machine.reg_read(names.UC_MIPS_REG_PC)
+    pc = CODE if trap else machine.reg_read(names.UC_MIPS_REG_PC)
     hi, lo = machine.reg_read(names.UC_MIPS_REG_HI), machine.reg_read(names.UC_MIPS_REG_LO)
-    return TRAPS[traps[0]] if traps else None, after, hi, lo, bytes(machine.mem_read(DATA, 256)), pc
+    return TRAPS[trap] if trap else None, after, hi, lo, bytes(machine.mem_read(DATA, 256)), pc
 
 
 # -- Unicorn: what user mode may not do -------------------------------------------------------------------------------
@@ -127,24 +124,12 @@ UNUSABLE = 19
 
 @pytest.mark.parametrize("text", [*PRIVILEGED, "addiu $t0, $zero, 1"])
 def test_unicorn_agrees_that_cp0_is_unusable_in_user_mode(text: str) -> None:
-    unicorn = pytest.importorskip("unicorn", reason="unicorn is not installed")
-    from unicorn import mips_const as names
-
-    machine = unicorn.Uc(unicorn.UC_ARCH_MIPS, unicorn.UC_MODE_MIPS32 | unicorn.UC_MODE_BIG_ENDIAN)
-    machine.mem_map(0, 0x10000)
-    machine.mem_write(0x1000, bytes(assemble(mips("mips32"), KERNEL, TEXT).image()[1]))
-    machine.mem_write(0x3000, bytes(assemble(mips("mips32"), f"{text}\n nop", 0x400000).image()[1]))
+    emulator, names = mips_emulator(0x10000)
+    emulator.uc.mem_write(0x3000, bytes(assemble(mips("mips32"), f"{text}\n nop", 0x400000).image()[1]))
     for register, value in ((4, 3 << 6 | 0x1F), (5, 0x400000), (6, 0x12)):
-        machine.reg_write(names.UC_MIPS_REG_0 + register, value)
-    traps: list[int] = []
-
-    def trap(uc: unicorn.Uc, number: int, _: object) -> None:
-        traps.append(number)
-        uc.emu_stop()
-
-    machine.hook_add(unicorn.UC_HOOK_INTR, trap)
-    machine.emu_start(TEXT, 0x400004, count=9)
-    assert traps == ([UNUSABLE] if text in PRIVILEGED else [])
+        emulator.uc.reg_write(names.UC_MIPS_REG_0 + register, value)
+    trap = emulator.step(TEXT, bytes(assemble(mips("mips32"), KERNEL, TEXT).image()[1]), 9, 0x1000)
+    assert trap == (UNUSABLE if text in PRIVILEGED else None)
 
 
 # -- GXemul: the R3000's exceptions and TLB ---------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import riscv_guests as guests
+from riscv_programs import qemu
 
 from machines import machine
 from popek_grammar.assemble import assemble, assemble_line
@@ -66,19 +67,9 @@ def test_a_program_finds_what_the_manual_says(rv64: Machine, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_qemu_finds_the_same(rv64: Machine, name: str, tmp_path: Path) -> None:
-    emulator = shutil.which("qemu-system-riscv64")
-    if emulator is None:
-        pytest.skip("qemu-system-riscv64 is not installed")
     guest = programs(guests.UNCHECKED)[name]
     _, cells = assemble(rv64, guest.text, guests.ORIGIN).image()
-    image, serial = tmp_path / "image", tmp_path / "serial"
-    image.write_bytes(bytes(cells))
-    subprocess.run(
-        [emulator, "-M", "virt", "-cpu", "rv64,h=true", "-bios", "none", "-display", "none", "-monitor", "none",
-         "-serial", f"file:{serial}", "-device", f"loader,file={image},addr={guests.ORIGIN:#x}"],
-        check=True, timeout=60,
-    )  # fmt: skip
-    told = serial.read_bytes()
+    told = qemu(bytes(cells), tmp_path, cpu="rv64,h=true")
     found = [int.from_bytes(told[at : at + 8], "little") for at in range(0, len(told), 8)]
     assert len(found) == len(guest.expected)
     differ = {number for number, pair in enumerate(zip(found, guest.expected, strict=True)) if pair[0] != pair[1]}

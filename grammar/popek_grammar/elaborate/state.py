@@ -193,7 +193,9 @@ def _register(
     if not lines and not _computed(name, body):
         fields = [_whole(ctx, name, width, count, more, node)]
     _overlaps(ctx, fields)
-    ctx.registers[name] = m.Register(name, width, count, tuple(fields), address, None, (), None, None, ctx.doc, ctx.span(node))
+    ctx.registers[name] = m.Register(
+        name, width, count, tuple(fields), address, None, (), None, None, ctx.doc, ctx.span(node), names=more.names
+    )
     pending.append(waiting)
 
 

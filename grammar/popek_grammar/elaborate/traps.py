@@ -307,8 +307,18 @@ def _walk(ctx: Context, node: Tree[Token], fault_name: str | None) -> m.Walk:
         outer_specials = {"%base": m.Bits(ctx.width(begin.type))}
         with ctx.scope({str(base): begin.type}, constants={str(variable): level}, specials=outer_specials):
             levels.append((level, block(ctx, body)))
-    fallback = fault_name or next(iter(sorted(ctx.fault_kinds)), "")
-    return m.Walk(str(variable), str(base), begin, tuple(levels), fallback)
+    return m.Walk(str(variable), str(base), begin, tuple(levels), fault_name or _first_fault(ctx, body))
+
+
+def _first_fault(ctx: Context, body: Tree[Token]) -> str:
+    """The fault that a walk names first: for what falls past its last level, where `canonical` names none."""
+
+    def within(node: Node | None) -> str | None:
+        if not isinstance(node, Tree):
+            return None
+        return str(node.children[0]) if node.data == "fault" else next(filter(None, map(within, node.children)), None)
+
+    return within(body) or next(iter(sorted(ctx.fault_kinds)), "")
 
 
 def protection(ctx: Context, node: Tree[Token], address: int, pc: int) -> m.Protection | None:
