@@ -96,9 +96,7 @@ def check(
         theorems, claims = [], {main: Asked(invariant, EVERYTHING)}
     rows, cached = decide_all(machine, claims, work, options.timeout, executor, cache, progress)
     results = tuple(judge(theorem, chosen[theorem.name], rows[chosen[theorem.name]]) for theorem in theorems)
-    decide_again = partial(
-        decide_all, machine, work=work, timeout=options.timeout, executor=executor, cache=cache, progress=progress
-    )
+    decide_again = partial(decide_all, machine, timeout=options.timeout, executor=executor, cache=cache, progress=progress)
     settings = smallest_settings(machine, main, claims[main], rows[main], options.timeout, decide_again)
     return Report(
         machine.name, machine.setting, main, rows[main], results, assumptions(main), EXCLUSIONS,
@@ -114,7 +112,7 @@ def only_its_own(machine: m.Machine) -> bool:
 def smallest_settings(
     machine: m.Machine, claim: Claim, asked: Asked, rows: Sequence[Row], timeout: float, decide_again: Callable[..., Decisions]
 ) -> Settings | None:
-    """The smallest settings that close the holes among `rows`, asked again with H as large; None without holes to close."""
+    """The smallest settings that close the holes among `rows`, asked again with H as large; None without holes."""
     holes = {row.label: row for row in rows if row.violation is Truth.YES}
     if not holes or claim.reading == "literal":
         return None
@@ -124,9 +122,9 @@ def smallest_settings(
     if not closes:
         return Settings((), (), found.remains, Truth.YES)
     larger = replace(claim, invariant=(*claim.invariant, *found.settings))
-    again, _ = decide_again(claims={larger: Asked((*asked.invariant, *found.exprs), frozenset({"theorem1"}))})
-    left = [row for row in again[larger] if row.label not in found.remains]
-    return Settings(found.settings, closes, found.remains, negation(disjunction(row.violation for row in left)))
+    claims = {larger: Asked((*asked.invariant, *found.exprs), frozenset({"theorem1"}))}
+    again, _ = decide_again(claims=claims, work=[item for item in work if item.label in closes])
+    return Settings(found.settings, closes, found.remains, negation(disjunction(row.violation for row in again[larger])))
 
 
 def locations(machine: m.Machine) -> tuple[tuple[str, tuple[str, int, int]], ...]:

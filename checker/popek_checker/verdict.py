@@ -179,7 +179,7 @@ class Settings:
     """The fewest conditions that a host can hold so that the holes of a report trap.
 
     `closes` are the instructions that they close and `remains` those that no setting does; `verified` says whether, with
-    the settings added to H, Theorem 1 was asked again of all instructions and fails for those of `remains` alone.
+    the settings added to H, Theorem 1 was asked again of the instructions that they close, and holds of them.
     """
 
     held: tuple[str, ...]
