@@ -147,9 +147,9 @@ def test_a_deleted_guard_is_that_instruction(name: str) -> None:
 @pytest.mark.parametrize(
     ("file", "config", "guard", "names"),
     [
-        ("riscv/riscv.isa", "rv64", "guard mode >= S                             else trap illegal_instruction(insn)", {"sret"}),
+        ("riscv/riscv.isa", "rv64", "guard mode >= S else trap illegal_instruction(insn)", {"sret"}),
         ("riscv/riscv.isa", "rv64", "guard mode == M or mstatus.TW == 0 else trap illegal_instruction(insn)", {"wfi"}),
-        ("x86/ia32.isa", "base", "guard cr4.TSD == 0 or cpl == ring0 else trap general_protection(0)", {"rdtsc"}),
+        ("x86/ia32.isa", "base", "guard cr4.TSD == 0 or level() == 0 else trap general_protection(0)", {"rdtsc"}),
     ],
 )
 def test_a_deleted_guard_of_a_large_machine(file: str, config: str, guard: str, names: set[str]) -> None:
@@ -213,7 +213,7 @@ def test_entry_of_a_trap_is_compared_by_itself() -> None:
 
 
 def test_another_encoding_of_the_same_meaning() -> None:
-    moved = paper(("enc 00001 00000 x:4;  asm", "enc 10100 00000 x:4;  asm"))
+    moved = paper(("enc 00001 00000 x:4; asm", "enc 10100 00000 x:4; asm"))
     delta = diff(paper(), moved)
     assert not differing(delta)
     assert [(c.kind, c.name, c.detail) for c in delta.changes] == [("encoding", "JMP", "0000100000 x in A; 1010000000 x in B")]
