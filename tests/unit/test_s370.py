@@ -151,6 +151,10 @@ def test_hercules_agrees(tmp_path: Path) -> None:
     with ThreadPoolExecutor(several) as pool:
         runs = pool.map(lambda n: run_hercules(tmp_path / str(n), names[n::several]), range(several))
         emulated = {name: end for run in runs for name, end in run.items()}
+    # On a busy machine a program may not have ended when its state is read: what differs is run once more, by itself.
+    for name in EXAMPLES:
+        if name not in KNOWN and differences(ended(name), emulated[name]):
+            emulated |= run_hercules(tmp_path / name, [name])
     different = {name: found for name in EXAMPLES if (found := differences(ended(name), emulated[name]))}
     assert different == KNOWN
 
