@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -63,19 +63,20 @@ def settings(*values: object) -> Settings:
     return Settings(*values)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Target:
-    """One machine to check: a file, a configuration and settings beside it. Resolved only when somebody asks."""
+    """One machine to check: a file, a configuration and settings beside it. Loaded once, when somebody asks."""
 
     path: str
     config: str | None
     given: Mapping[str, int]
 
-    @property
+    @cached_property
     def key(self) -> str:
         """A digest of all that the machine depends on."""
         return machine_key(self.path, self.config, self.given)
 
+    @cached_property
     def machine(self) -> Machine:
         """Raises SpecError."""
         return load_machine(self.path, self.config, self.given)
@@ -91,6 +92,14 @@ def targets(specs: tuple[str, ...], configs: tuple[str, ...], parameters: tuple[
         for name in names:
             for chosen in _parameter_settings(path, name, parameters):
                 yield Target(path, name, chosen)
+
+
+def only_target(spec: str, config: str | None, parameters: tuple[str, ...] = ()) -> Target:
+    """The one machine that is meant, where a command is about one."""
+    found = list(targets((spec,), (config,) if config else (), parameters))
+    if len(found) != 1:
+        raise click.UsageError(f"{spec} stands for {len(found)} machines with these options; name one configuration and values")
+    return found[0]
 
 
 def _parameter_settings(path: str, config: str | None, given: tuple[str, ...]) -> Iterator[dict[str, int]]:
@@ -145,13 +154,13 @@ def cross_check(machine: Machine, asked: Options, report: Report) -> None:
 def whole_report(target: Target, options: Settings, pool: Executor | None, caching: bool, tell: object) -> Report:
     """The report, at once when this very machine was reported on with these options before."""
     if options.names_things:
-        options.validate(target.machine())
+        options.validate(target.machine)
 
     def decide() -> Report:
         from popek_checker.cache import Cache, default_path
         from popek_checker.check import Options, check
 
-        machine = target.machine()
+        machine = target.machine
         asked = Options(
             options.guest, options.host, options.memory, options.reading, options.instructions, options.theorems, options.timeout
         )
@@ -163,10 +172,9 @@ def whole_report(target: Target, options: Settings, pool: Executor | None, cachi
 
     if not caching or options.cross_check:
         return decide()
-    from popek_checker.keys import code_digest
+    from popek_checker.keys import remembered_name
 
-    digest = hashlib.blake2b(f"{target.key} {options} {code_digest()}".encode(), digest_size=20)
-    return remembered(Report, f"report-{digest.hexdigest()}.pickle", decide, keep=_decided)
+    return remembered(Report, remembered_name("report", f"{target.key} {options}"), decide, keep=_decided)
 
 
 def _decided(report: Report) -> bool:

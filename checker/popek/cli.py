@@ -55,12 +55,11 @@ def _leave_now(code: int) -> None:
 
 def _guilty(error: Exception) -> None:
     """Wrong input is shown with its place; anything else is our bug."""
+    from popek.reports.terminal import colours
     from popek_grammar.diagnostics import SpecError, render_all
 
     if isinstance(error, SpecError):
-        texts = _texts(error)
-        colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-        click.echo(render_all(error.diagnostics, texts, colour), err=True)
+        click.echo(render_all(error.diagnostics, _texts(error), colours(sys.stderr)), err=True)
         sys.exit(2)
     import traceback
 
@@ -206,12 +205,12 @@ def _derived(
     spec: str, config: str | None, format_: str, output: str | None, jobs: int, timeout: float, no_cache: bool
 ) -> int:  # fmt: skip
     """The page of a machine, or the table of its virtual machine: what needs a report first."""
-    from popek.checking import settings, targets, whole_report
+    from popek.checking import only_target, settings, whole_report
     from popek.deriving import Means
     from popek.explaining import virtual, whole
 
     options = settings(None, None, None, None, (), (), timeout, False)
-    (target,) = targets((spec,), (config,) if config else ())
+    target = only_target(spec, config)
     with executor(jobs) as pool, progress() as tell:
         report = whole_report(target, options, pool, not no_cache, tell)
         means = Means(pool, not no_cache, timeout, tell)
@@ -285,13 +284,13 @@ def fmt(files: tuple[str, ...], only_check: bool) -> int:
 def lint(spec: str, config: str | None) -> int:
     """Errors and warnings of a specification, without deciding anything."""
     from popek.library import locate
+    from popek.reports.terminal import colours
     from popek_grammar.diagnostics import render_all
     from popek_grammar.load import lint_machine
 
     problems, sources = lint_machine(locate(spec), config)
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     if problems:
-        click.echo(render_all(problems, sources.texts, colour))
+        click.echo(render_all(problems, sources.texts, colours(sys.stdout)))
     return 2 if any(problem.severity == "error" for problem in problems) else 0
 
 

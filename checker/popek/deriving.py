@@ -5,7 +5,6 @@ Both are cut into parts that workers take, and remembered as a report is.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -13,16 +12,15 @@ from typing import TypeAlias, TypeVar
 
 from popek.checking import Target
 from popek_checker.access_modes import derived_access
-from popek_checker.check import Options, main_claim
+from popek_checker.check import Options, Progress, main_claim
 from popek_checker.decide import Item, items
-from popek_checker.keys import code_digest
-from popek_checker.smt import Smt
+from popek_checker.keys import remembered_name
+from popek_checker.smt import kept_solver
 from popek_checker.verdict import Claim, Report
 from popek_checker.virtual import Case, Meeting, concerned, meetings, table
 from popek_grammar.cache import remembered
 from popek_grammar.machine import Machine
 
-Progress: TypeAlias = "Callable[[int, int, str], None]"
 Access: TypeAlias = "dict[str, dict[str, str]]"
 """Instruction to mode to `always`, `never`, `depends` or `unknown`."""
 Part = TypeVar("Part", bound="AccessPart | VirtualPart")
@@ -78,7 +76,7 @@ def access(target: Target, means: Means) -> Access:
     """Access to every instruction by mode."""
 
     def derive() -> Access:
-        machine = target.machine()
+        machine = target.machine
         parts = [AccessPart(machine, names, means.timeout) for names in _chunks(tuple(machine.instructions))]
         return {name: by_mode for found in _spread(find_access, parts, means) for name, by_mode in found.items()}
 
@@ -92,7 +90,7 @@ def virtual_cases(target: Target, report: Report, means: Means) -> list[Case]:
     """The table of trap-and-emulate under the claim of a report."""
 
     def derive() -> list[Case]:
-        machine = target.machine()
+        machine = target.machine
         sensitive = concerned(report.rows)
         parts = [VirtualPart(machine, report.claim, sensitive, work, means.timeout) for work in _chunks(tuple(items(machine)))]
         return table(machine, report.claim, [each for met in _spread(find_fates, parts, means) for each in met])
@@ -106,14 +104,14 @@ def virtual_cases(target: Target, report: Report, means: Means) -> list[Case]:
 
 def find_access(part: AccessPart) -> Access:
     """Runs in a worker."""
-    smt = Smt(part.timeout)
+    smt = kept_solver(part.timeout)
     return {name: derived_access(part.machine, name, smt) for name in part.names}
 
 
 def find_fates(part: VirtualPart) -> list[Meeting]:
     """Runs in a worker."""
     _, invariant = main_claim(part.machine, Options(), list(part.machine.theorems.values()))
-    return list(meetings(part.machine, part.claim, invariant, part.sensitive, part.work, Smt(part.timeout)))
+    return list(meetings(part.machine, part.claim, invariant, part.sensitive, part.work, kept_solver(part.timeout)))
 
 
 def _spread(do: Callable[[Part], Found], parts: Sequence[Part], means: Means) -> Iterator[Found]:
@@ -129,5 +127,4 @@ def _chunks(work: tuple[Found, ...]) -> Iterable[tuple[Found, ...]]:
 
 
 def _key(what: str, target: Target, means: Means) -> str:
-    digest = hashlib.blake2b(f"{what} {target.key} {means.timeout} {code_digest()}".encode(), digest_size=20)
-    return f"{what.partition(' ')[0]}-{digest.hexdigest()}.pickle"
+    return remembered_name(what.partition(" ")[0], f"{what} {target.key} {means.timeout}")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 import click
 
-from popek.checking import Target, targets
+from popek.checking import Target, only_target
 from popek_checker.check import Progress
 from popek_checker.delta import Delta, Status
 from popek_grammar.cache import remembered
@@ -26,10 +25,7 @@ class Chosen:
 
     def target(self) -> Target:
         """The one machine that is meant."""
-        found = list(targets((self.spec,), (self.config,) if self.config else (), self.parameters))
-        if len(found) != 1:
-            raise click.UsageError(f"diff compares two machines; {self.spec} stands for {len(found)} with these options")
-        return found[0]
+        return only_target(self.spec, self.config, self.parameters)
 
 
 def names(given: tuple[str, ...], a: Machine, b: Machine) -> tuple[str, ...]:
@@ -49,7 +45,7 @@ def whole_delta(
 ) -> Delta:
     """The comparison, at once when these very machines were compared with these options before."""
     one, other = a.target(), b.target()
-    first, second = one.machine(), other.machine()
+    first, second = one.machine, other.machine
     wanted = names(given, first, second)
 
     def decide() -> Delta:
@@ -60,9 +56,7 @@ def whole_delta(
 
     if not caching:
         return decide()
-    from popek_checker.keys import code_digest
+    from popek_checker.keys import remembered_name
 
-    digest = hashlib.blake2b(
-        f"{one.key} {other.key} {a.spec} {b.spec} {wanted} {timeout} {code_digest()}".encode(), digest_size=20
-    )
-    return remembered(Delta, f"diff-{digest.hexdigest()}.pickle", decide, keep=lambda delta: not delta.of(Status.UNKNOWN))
+    name = remembered_name("diff", f"{one.key} {other.key} {a.spec} {b.spec} {wanted} {timeout}")
+    return remembered(Delta, name, decide, keep=lambda delta: not delta.of(Status.UNKNOWN))

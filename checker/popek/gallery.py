@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -50,7 +50,6 @@ class Entry:
     seconds: float = 0.0
     code: int = AS_EXPECTED
     problem: str = ""
-    files: tuple[str, ...] = field(default=())
 
     @property
     def sensitive(self) -> int:

@@ -22,7 +22,7 @@ INDEX = "index.html"
 
 def machine_page(target: Target, report: Report, means: Means) -> Page:
     """The page of a machine that was reported on."""
-    return page(target.machine(), load_file(target.path), report, access(target, means), virtual_cases(target, report, means))
+    return page(target.machine, load_file(target.path), report, access(target, means), virtual_cases(target, report, means))
 
 
 def write_pages(rows: Sequence[Found], folder: Path, means: Means) -> None:

@@ -109,14 +109,19 @@ def make_subject(
     machine: m.Machine, item: Item, claim: Claim, invariant: tuple[m.Expr, ...], copies: Copies | None = None
 ) -> Subject:
     """The copies of one instruction, ready to be asked about; `copies` are those of the same item made before."""
-    top, host = machine.modes.code(claim.guest), machine.modes.code(claim.host)
-    limits = sorted((machine.modes.rank(host), machine.modes.rank(top)))
-    modes = tuple(code for rank, (_, code) in enumerate(machine.modes.members) if limits[0] <= rank <= limits[1])
+    modes, host = virtual_modes(machine, claim), machine.modes.code(claim.host)
     operands = item_operands(machine, item)
     kind = Literal if claim.reading == "literal" else Subject
-    if claim.alone:
-        modes = (host, top)
     return kind(machine, operands, modes, host, claim.memory, invariant, {} if copies is None else copies, claim.alone)
+
+
+def virtual_modes(machine: m.Machine, claim: Claim) -> tuple[int, ...]:
+    """The modes that a guest may believe to be in: from the host's own up to the guest's top; these two where it is `alone`."""
+    top, host = machine.modes.code(claim.guest), machine.modes.code(claim.host)
+    if claim.alone:
+        return host, top
+    low, high = sorted((machine.modes.rank(host), machine.modes.rank(top)))
+    return tuple(code for rank, (_, code) in enumerate(machine.modes.members) if low <= rank <= high)
 
 
 def item_operands(machine: m.Machine, item: Item) -> Operands:

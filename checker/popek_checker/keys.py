@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,3 +15,9 @@ def code_digest() -> str:
     from popek_grammar import machine
 
     return sources_digest(Path(__file__).parent, Path(machine.__file__).parent)
+
+
+def remembered_name(kind: str, said: str) -> str:
+    """The file that the answer to `said`, a question with all it depends on, is remembered in."""
+    digest = hashlib.blake2b(f"{said} {code_digest()}".encode(), digest_size=20)
+    return f"{kind}-{digest.hexdigest()}.pickle"

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from popek_checker.decide import Item, items, make_subject
+from popek_checker.decide import Item, items, make_subject, virtual_modes
 from popek_checker.questions import Subject
 from popek_checker.smt import Smt, Status
 from popek_checker.verdict import Claim, Row, Truth
@@ -75,8 +75,7 @@ def meetings(
     """The fates that some state leads these instructions to, and those that could not be decided."""
     for item in work:
         subject = make_subject(machine, item, claim, invariant)
-        label = f"{item.instruction}({item.part})" if item.part else item.instruction
-        usual = Kind.SENSITIVE if label in sensitive else Kind.PLAIN
+        usual = Kind.SENSITIVE if item.label in sensitive else Kind.PLAIN
         for kind, mode, fate, status in _fates(subject, usual, smt):
             if status is not Status.UNSAT:
                 yield Meeting(item.instruction, kind, mode, fate, status is Status.SAT)
@@ -91,7 +90,7 @@ def table(machine: m.Machine, claim: Claim, met: Iterable[Meeting]) -> list[Case
             found.setdefault((each.kind, each.mode), {}).setdefault(each.fate, {})[each.instruction] = None
         else:
             undecided.setdefault((each.kind, each.mode), {})[each.instruction] = None
-    modes = [machine.modes.name(mode) for mode in _modes(machine, claim)]
+    modes = [machine.modes.name(mode) for mode in virtual_modes(machine, claim)]
     return [
         Case(
             kind,
@@ -102,12 +101,6 @@ def table(machine: m.Machine, claim: Claim, met: Iterable[Meeting]) -> list[Case
         for kind in Kind
         for mode in modes
     ]
-
-
-def _modes(machine: m.Machine, claim: Claim) -> tuple[int, ...]:
-    top, host = machine.modes.code(claim.guest), machine.modes.code(claim.host)
-    limits = sorted((machine.modes.rank(host), machine.modes.rank(top)))
-    return tuple(code for rank, (_, code) in enumerate(machine.modes.members) if limits[0] <= rank <= limits[1])
 
 
 def _fates(subject: Subject, usual: Kind, smt: Smt) -> Iterator[tuple[Kind, str, Fate, Status]]:

@@ -11,7 +11,7 @@ import pytest
 from test_cli import popek
 
 from machines import SPEC
-from popek.checking import settings, targets, whole_report
+from popek.checking import only_target, settings, whole_report
 from popek.deriving import Means
 from popek.gallery import Entry, Found
 from popek.pages import Page
@@ -98,7 +98,7 @@ def read(html: str) -> Strict:
 
 def made(path: Path, config: str | None = None) -> Page:
     options = settings(None, None, None, None, (), (), 30.0, False)
-    (target,) = targets((str(path),), (config,) if config else ())
+    target = only_target(str(path), config)
     report = whole_report(target, options, None, False, lambda done, total, name: None)
     return machine_page(target, report, Means(None, False, 30.0, lambda done, total, name: None))
 
@@ -194,7 +194,7 @@ def test_the_command_writes_a_page(tmp_path: Path) -> None:
 
 
 def test_files_of_pages_are_told_apart() -> None:
-    (target,) = targets((str(PAPER),), ())
+    target = only_target(str(PAPER), None)
     same = Found(Entry("a b", "x/y"), target)
     assert file_names([same, Found(Entry("bad", "")), same]) == ["a-b-x-y.html", "", "a-b-x-y-2.html"]
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import os
-import sys
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from popek.reports.diff_summary import WHERE, Rows, counted, folded_changes, folded_rows, listed, proofs, verdict
+from popek.reports.terminal import paper, written
 from popek_checker.delta import Contrast, Delta, Point, Status
 
 STYLE = {Status.SAME: "green", Status.DIFFERENT: "bold red", Status.INCOMPARABLE: "magenta", Status.UNKNOWN: "yellow"}
@@ -18,9 +15,7 @@ STYLE = {Status.SAME: "green", Status.DIFFERENT: "bold red", Status.INCOMPARABLE
 
 def write(delta: Delta) -> str:
     """The comparison as text; colours only when standard output is a terminal."""
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    width = None if sys.stdout.isatty() else 118
-    console = Console(file=io.StringIO(), width=width, force_terminal=colour, no_color=not colour, highlight=False)
+    console = paper()
     for side, one in (("A", delta.a), ("B", delta.b)):
         console.print(Text.assemble((side, "bold"), f": {one.machine} ({one.config}), {one.file}"))
     _changes(console, delta)
@@ -31,8 +26,7 @@ def write(delta: Delta) -> str:
     console.print(proofs(delta), markup=False)
     console.print(Text(verdict(delta), style="bold red" if delta.differs else "yellow" if delta.of(Status.UNKNOWN) else "green"))
     console.print(f"{delta.seconds:.2f} s", style="dim")
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+    return written(console)
 
 
 def _changes(console: Console, delta: Delta) -> None:

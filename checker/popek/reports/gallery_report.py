@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from popek.gallery import Entry
 from popek.reports.euler import euler
 from popek.reports.html import render
-from popek.reports.terminal import colours, width
+from popek.reports.terminal import paper, written
 
 FORMATS = ("text", "json", "html")
 STYLE = {"holds": "green", "fails": "red", "unknown": "yellow"}
@@ -27,9 +25,7 @@ def writer(name: str) -> Callable[[Sequence[Entry]], str]:
 
 def as_text(entries: Sequence[Entry]) -> str:
     """A table, one row a machine and configuration."""
-    console = Console(
-        file=io.StringIO(), width=width(200), force_terminal=colours(), no_color=not colours(), highlight=False, soft_wrap=False
-    )
+    console = paper(200)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("machine", "config", "guest", "instr", "priv", "sens", "violations", "T1", "T3", "exact", "time"):
         table.add_column(heading, no_wrap=True, justify="right" if heading in ("instr", "priv", "sens", "time") else "left")
@@ -49,8 +45,7 @@ def as_text(entries: Sequence[Entry]) -> str:
             f"{each.seconds:.1f} s", "; ".join(each.condition),
         )  # fmt: skip
     console.print(table)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+    return written(console)
 
 
 def as_json(entries: Sequence[Entry]) -> str:

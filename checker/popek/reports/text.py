@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from popek.reports.matrix import Matrix, matrices
 from popek.reports.summary import because, settings_line, summaries, violations, word
-from popek.reports.terminal import colours, width
+from popek.reports.terminal import paper, written
 from popek_checker.verdict import Report, Row, TheoremResult, Truth, Witness
 
 MATRIX_STYLE = {"silent": "bold red", "fails": "red", "holds": "green", "traps": "green", "unknown": "yellow"}
@@ -26,14 +25,12 @@ STYLE = {"ok": "green", "violation": "bold red", "unknown": "yellow"}
 
 def write(reports: Sequence[Report]) -> str:
     """All reports as text; colours only when standard output is a terminal."""
-    colour = colours()
-    console = Console(file=io.StringIO(), width=width(118), force_terminal=colour, no_color=not colour, highlight=False)
+    console = paper()
     for report in reports:
         _report(console, report)
     for matrix in matrices(reports):
         _matrix(console, matrix)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+    return written(console)
 
 
 def _report(console: Console, report: Report) -> None:

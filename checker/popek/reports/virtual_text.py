@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
-from popek.reports.terminal import colours, width
+from popek.reports.terminal import paper, written
 from popek_checker.verdict import Report
 from popek_checker.virtual import Case, Fate, Kind
 
@@ -19,7 +17,7 @@ SHOWN = 3
 
 def as_text(report: Report, cases: Sequence[Case]) -> str:
     """Kinds of instruction down, virtual modes across."""
-    console = Console(file=io.StringIO(), width=width(118), force_terminal=colours(), no_color=not colours(), highlight=False)
+    console = paper()
     claim = report.claim
     console.print(
         f"[bold]Virtual {report.title or report.machine}[/bold] ({report.config}): guest {claim.guest} run at {claim.host}"
@@ -36,8 +34,7 @@ def as_text(report: Report, cases: Sequence[Case]) -> str:
     console.print(
         "errant: the bare machine traps too, in its most privileged mode; sensitive: sensitive or privileged", style="dim"
     )
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+    return written(console)
 
 
 def _cell(case: Case) -> str:

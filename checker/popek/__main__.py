@@ -1,0 +1,5 @@
+"""`python -m popek`."""
+
+from popek.cli import main
+
+main()
