@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import TypeAlias
 
 import lark
@@ -16,11 +17,15 @@ from lark.exceptions import UnexpectedInput
 
 from popek_grammar.cache import remembered
 from popek_grammar.diagnostics import Diagnostic, Source, SpecError
+from popek_grammar.files import write_whole
 from popek_grammar.layout import MAX_NESTING, Docs, Layout, NestedTooDeeply, find_docs
 from popek_grammar.machine import Span
 from popek_grammar.syntax_errors import explain
 
 Node: TypeAlias = Tree[Token]
+
+TABLES = "isa.tables"
+"""The parser's tables, beside this file where the package was built rather than found."""
 
 MAX_BYTES = 4 * 1024 * 1024
 """Longest text. The largest processor description we know of is below a tenth of this."""
@@ -111,11 +116,25 @@ def grammar_text() -> str:
 @cache
 def _parser() -> Lark:
     # Lark's own `cache=` is neither atomic nor sure to survive a spoilt file, so its saved form is kept as any result.
-    saved = remembered(bytes, f"parser-{_key('')}.pickle", lambda: _saved(_build()))
+    saved = _installed() or remembered(bytes, f"parser-{_key('')}.pickle", lambda: _saved(_build()))
     try:
         return Lark.load(io.BytesIO(saved))
     except Exception:  # whatever a spoilt entry makes of Lark
         return _build()
+
+
+def write_tables(path: Path) -> None:
+    """Keep the parser in a file, under the hash of all that it was made from: done once, when the package is built."""
+    write_whole(path, _key("").encode() + b"\n" + _saved(_build()))
+
+
+def _installed() -> bytes | None:
+    """The parser that came with the package, if it was made from this very grammar by this Lark and this Python."""
+    try:
+        key, _, saved = files("popek_grammar").joinpath(TABLES).read_bytes().partition(b"\n")
+    except OSError:
+        return None
+    return saved if key == _key("").encode() else None
 
 
 def _build() -> Lark:

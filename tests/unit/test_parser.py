@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -158,10 +159,19 @@ def test_the_cache_keeps_everything(own_cache: Path, monkeypatch: pytest.MonkeyP
     assert all(entry.suffix == ".pickle" for entry in own_cache.iterdir())
 
 
+@pytest.fixture
+def uninstalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Without the tables that come with an installed package."""
+    monkeypatch.setattr(parser, "TABLES", "nowhere.tables")
+    parser._parser.cache_clear()
+    yield
+    parser._parser.cache_clear()
+
+
 @pytest.mark.parametrize("spoilt", [b"", b"garbage", pickle.dumps(3), pickle.dumps(b"3")])
+@pytest.mark.usefixtures("uninstalled")
 def test_a_spoilt_cache(own_cache: Path, spoilt: bytes) -> None:
     """Entries that are no pickles, or pickles of something else, are made anew."""
-    parser._parser.cache_clear()
     tree = parse_text("acting = a").tree
     for entry in own_cache.iterdir():
         entry.write_bytes(spoilt)
@@ -170,11 +180,25 @@ def test_a_spoilt_cache(own_cache: Path, spoilt: bytes) -> None:
 
 
 @pytest.mark.parametrize("where", ["", "/dev/null/x", "/proc/nope"])
+@pytest.mark.usefixtures("uninstalled")
 def test_no_cache(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     """Where nothing can be kept, nothing is, and parsing works."""
     monkeypatch.setenv("POPEK_CACHE_DIR", where)
-    parser._parser.cache_clear()
     assert parse_text("acting = a").tree.children
+
+
+@pytest.mark.parametrize("damage", [b"", b"x", b"stale\n"])
+@pytest.mark.usefixtures("uninstalled")
+def test_tables_that_came_with_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes) -> None:
+    """They save the building; those of another grammar, and spoilt ones, are not used."""
+    monkeypatch.setattr(parser, "files", lambda package: tmp_path)
+    tables = tmp_path / parser.TABLES
+    parser.write_tables(tables)
+    made = tables.read_bytes()
+    monkeypatch.setattr(parser, "_build", lambda: pytest.fail("built again"))
+    assert parse_text("acting = a").tree.children
+    tables.write_bytes(damage + made[len(damage) :] if damage else b"")
+    assert parser._installed() is None
 
 
 GENERATED = from_lark(
