@@ -15,6 +15,7 @@ from popek_checker.access_modes import derived_access
 from popek_checker.check import Options, Progress, main_claim
 from popek_checker.decide import Item, items
 from popek_checker.keys import remembered_name
+from popek_checker.sharing import Shared
 from popek_checker.smt import kept_solver
 from popek_checker.verdict import Claim, Report
 from popek_checker.virtual import Case, Meeting, concerned, meetings, table
@@ -48,7 +49,7 @@ class Means:
 class AccessPart:
     """Instructions whose access is to be found."""
 
-    machine: Machine
+    machine: Shared[Machine]
     names: tuple[str, ...]
     timeout: float
 
@@ -61,7 +62,7 @@ class AccessPart:
 class VirtualPart:
     """Instructions, CSR by CSR, whose fates are to be found."""
 
-    machine: Machine
+    machine: Shared[Machine]
     claim: Claim
     sensitive: frozenset[str]
     work: tuple[Item, ...]
@@ -77,7 +78,8 @@ def access(target: Target, means: Means) -> Access:
 
     def derive() -> Access:
         machine = target.machine
-        parts = [AccessPart(machine, names, means.timeout) for names in _chunks(tuple(machine.instructions))]
+        shared = Shared(machine)
+        parts = [AccessPart(shared, names, means.timeout) for names in _chunks(tuple(machine.instructions))]
         return {name: by_mode for found in _spread(find_access, parts, means) for name, by_mode in found.items()}
 
     def whole(found: Access) -> bool:
@@ -92,7 +94,8 @@ def virtual_cases(target: Target, report: Report, means: Means) -> list[Case]:
     def derive() -> list[Case]:
         machine = target.machine
         sensitive = concerned(report.rows)
-        parts = [VirtualPart(machine, report.claim, sensitive, work, means.timeout) for work in _chunks(tuple(items(machine)))]
+        shared, work = Shared(machine), tuple(items(machine))
+        parts = [VirtualPart(shared, report.claim, sensitive, chunk, means.timeout) for chunk in _chunks(work)]
         return table(machine, report.claim, [each for met in _spread(find_fates, parts, means) for each in met])
 
     def whole(found: list[Case]) -> bool:
@@ -105,13 +108,14 @@ def virtual_cases(target: Target, report: Report, means: Means) -> list[Case]:
 def find_access(part: AccessPart) -> Access:
     """Runs in a worker."""
     smt = kept_solver(part.timeout)
-    return {name: derived_access(part.machine, name, smt) for name in part.names}
+    return {name: derived_access(part.machine.value, name, smt) for name in part.names}
 
 
 def find_fates(part: VirtualPart) -> list[Meeting]:
     """Runs in a worker."""
-    _, invariant = main_claim(part.machine, Options(), list(part.machine.theorems.values()))
-    return list(meetings(part.machine, part.claim, invariant, part.sensitive, part.work, kept_solver(part.timeout)))
+    machine = part.machine.value
+    _, invariant = main_claim(machine, Options(), list(machine.theorems.values()))
+    return list(meetings(machine, part.claim, invariant, part.sensitive, part.work, kept_solver(part.timeout)))
 
 
 def _spread(do: Callable[[Part], Found], parts: Sequence[Part], means: Means) -> Iterator[Found]:

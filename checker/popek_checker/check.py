@@ -15,6 +15,7 @@ from popek_checker.copies import pieces
 from popek_checker.decide import EVERYTHING, Item, decide, items, make_subject
 from popek_checker.questions import Copies, Subject
 from popek_checker.settings import find
+from popek_checker.sharing import Shared
 from popek_checker.smt import Smt, kept_solver
 from popek_checker.theorems import claim_of, judge
 from popek_checker.verdict import Claim, Report, Row, Settings, Truth, disjunction, negation
@@ -61,7 +62,7 @@ class Asked:
 class Batch:
     """Work for one worker: items, each under all the claims that need its row, so that they share its copies."""
 
-    machine: m.Machine
+    machine: Shared[m.Machine]
     claims: tuple[tuple[Claim, Asked], ...]
     items: tuple[Item, ...]
     timeout: float
@@ -223,8 +224,9 @@ def _batches(
         lacking = tuple(claim for claim in claims if (claim, item) not in found)
         if lacking:
             missing.setdefault(lacking, []).append(item)
+    shared = Shared(machine)
     return [
-        Batch(machine, tuple((claim, claims[claim]) for claim in lacking), tuple(some[first : first + size]), timeout, cache)
+        Batch(shared, tuple((claim, claims[claim]) for claim in lacking), tuple(some[first : first + size]), timeout, cache)
         for lacking, some in missing.items()
         for size in [max(1, min(CHUNK // len(lacking), len(some) // FEWEST_CHUNKS))]
         for first in range(0, len(some), size)
@@ -249,7 +251,7 @@ def decide_batch(batch: Batch) -> list[Decided]:
     for item in batch.items:
         copies: Copies = {}
         for claim, asked in batch.claims:
-            subject = make_subject(batch.machine, item, claim, asked.invariant, copies)
+            subject = make_subject(batch.machine.value, item, claim, asked.invariant, copies)
             decided.append(_decide(subject, item, claim, asked, smt, cache))
     return decided
 

@@ -19,6 +19,7 @@ from popek_checker.contrast import contrast
 from popek_checker.declared import changes
 from popek_checker.delta import Change, Delta, DeltaRow, Status, Subject
 from popek_checker.sets import chosen, compare_sets
+from popek_checker.sharing import Shared
 from popek_checker.smt import Smt, kept_solver
 from popek_checker.smt import Status as Answered
 from popek_checker.witness import minimise
@@ -33,8 +34,7 @@ PAIRED = "differs where open choices are paired by position; the sets of results
 class Batch:
     """Work for one worker. `uneven`: the causes whose entry is not known to be the same."""
 
-    a: m.Machine
-    b: m.Machine
+    machines: Shared[tuple[m.Machine, m.Machine]]
     units: tuple[Unit, ...]
     uneven: frozenset[str]
     timeout: float
@@ -52,12 +52,12 @@ def diff(
     start = time.perf_counter()
     pair = Pair(a, b)
     first, second = list(between(pair)), list(instructions(pair, wanted))
-    equal = _equal_texts(pair)
+    equal, shared = _equal_texts(pair), Shared((a, b))
     rows = {unit: known for unit in (*first, *second) if (known := _without_solver(pair, unit, equal)) is not None}
     for stage in (first, second):
         uneven = frozenset(u.name for u, row in rows.items() if u.kind == "entry" and row.status is not Status.SAME)
         left = tuple(unit for unit in stage if unit not in rows)
-        for decided in _decide(Batch(a, b, left, uneven, timeout), executor):
+        for decided in _decide(Batch(shared, left, uneven, timeout), executor):
             rows |= decided
             progress(len(rows), len(first) + len(second), next(reversed(decided)).name)
     shown = tuple(rows[unit] for unit in (second if wanted else [*first, *second]))
@@ -126,7 +126,7 @@ def _decide(whole: Batch, executor: Executor | None) -> Iterator[dict[Unit, Delt
 def decide_batch(batch: Batch) -> list[DeltaRow]:
     """The rows of a batch. Runs in a worker, which keeps its solver from batch to batch."""
     smt = kept_solver(batch.timeout)
-    pair = Pair(batch.a, batch.b)
+    pair = Pair(*batch.machines.value)
     return [decide(smt, pair, unit, batch.uneven) for unit in batch.units]
 
 
