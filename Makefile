@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SPEC ?= spec/pg1974.isa
 
-.PHONY: check test lint bench clean
+.PHONY: check test lint bench docs clean
 
 check: $(VENV)/.installed
 	$(BIN)/popek check $(SPEC)
@@ -19,6 +19,10 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
+
+docs: $(VENV)/.installed
+	$(BIN)/popek explain --gallery --format html --output docs/gallery.html || test $$? -eq 1
+	$(BIN)/popek explain --gallery --pages build/pages || test $$? -eq 1
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

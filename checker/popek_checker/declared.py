@@ -55,6 +55,7 @@ def _layout(machine: m.Machine) -> About:
     known |= {"main memory": machine.main_memory} if machine.main_memory else {}
     known |= {"mode": machine.mode} if machine.mode else {}
     known |= {"otherwise": f"trap {machine.otherwise.name}"} if machine.otherwise else {}
+    known |= {f"length {each.width}": "declared" for each in machine.lengths}
     known |= {"interrupts": "declared"} if machine.interrupts else {}
     return {name: (said,) for name, said in known.items()}
 

@@ -305,6 +305,15 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Length:
+    """An instruction is `width` bits long where its first parcels, `insn`, satisfy `when`, whether it decodes or not."""
+
+    width: int
+    when: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Let:
     name: str
     value: Expr
@@ -866,6 +875,7 @@ class Machine:
     placement: Placement | None
     program: tuple[tuple[str, str | None, str], ...]
     theorems: Mapping[str, Theorem]
+    lengths: tuple[Length, ...] = ()
     choices: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     given: Mapping[str, int] = field(default_factory=dict)
 

@@ -132,11 +132,26 @@ class Oracle:
 
         try:
             found = self.decoder.decode_cells(read_parcel)
+            for number in range(len(parcels), self._length(run, parcels) if found is None else 0):
+                read_parcel(number)
         except _FetchFault:
             return run.outcome()
         if found is not None:
             return decoded(self.machine, found.instruction, found.encoding, found.operands)
         return self._undecodable(run, parcels)
+
+    def _length(self, run: Run, parcels: list[int]) -> int:
+        """The parcels of what begins with these, as the machine says that it is so long."""
+        run.special = {"insn": self._joined(parcels)}
+        told = (each.width for each in self.machine.lengths if run.value(each.when) is t.TRUE)
+        return next(told, 0) // self.machine.parcel
+
+    def _joined(self, parcels: list[int]) -> Term:
+        """Parcels as one number, `insn`."""
+        word, width = 0, self.machine.parcel
+        for number, parcel in enumerate(parcels):
+            word = word | parcel << number * width if self.machine.order == "little" else word << width | parcel
+        return t.const(word, self.machine.scalars[self.machine.pc].width)
 
     def _fetch_address(self, pc: Term) -> Term:
         """The virtual address of a fetch: pc, widened when the first translation takes more bits."""
@@ -146,11 +161,7 @@ class Oracle:
     def _undecodable(self, run: Run, parcels: list[int]) -> Outcome:
         if self.machine.otherwise is None:
             raise Stopped(f"no instruction matches {parcels} and the machine has no `otherwise`")
-        word, pc = 0, self.machine.scalars[self.machine.pc].width
-        for number, parcel in enumerate(parcels):
-            low_first = self.machine.order == "little"
-            word = word | parcel << (number * self.machine.parcel) if low_first else word << self.machine.parcel | parcel
-        run.special = {"insn": t.const(word, pc), "next_pc": run.state.scalars[self.machine.pc]}
+        run.special = {"insn": self._joined(parcels), "next_pc": run.state.scalars[self.machine.pc]}
         run.trap(self.machine.otherwise)
         return run.outcome()
 

@@ -71,6 +71,7 @@ fault access { fetch, load => load_access_fault(va), store, rmw => store_access_
 operand rd, rs1, rs2 : X
 operand csr : csr12
 otherwise trap illegal_instruction(insn)
+length 32 when insn[1:0] == 3
 alias "mv {rd}, {rs1}" = "addi {rd}, {rs1}, 0"
 
 fn vector_of(base: bits(XLEN), code: bits(4), async: bool) -> bits(XLEN) =

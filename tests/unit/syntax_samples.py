@@ -93,6 +93,7 @@ instr beq { enc imm[12|10:5] rs2:5 rs1:5 000 imm[4:1|11] 1100011; asm "beq" }
 operand rd, rs1, rs2 : X
 operand rdp, rs1p : X at 8
 otherwise trap illegal_instruction(insn)
+length 32 when insn[1:0] == 3
 alias "mv {rd}, {rs1}" = "addi {rd}, {rs1}, 0"
 fragment modrm {
   alt direct asm "{rm}"          enc 11 reg:3 rm:3                 let is_reg = true  let ea = 0

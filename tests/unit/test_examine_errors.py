@@ -21,6 +21,8 @@ BROKEN = [
     ("  leave  mstatus.SPP = U\n", "  leave  mstatus.SPP = U\n  clobber mstatus.QQ\n", "E0201", "mstatus.QQ"),
     ("interrupt MSI = 3", "interrupt MSI = 7", "E0447", "same code"),
     ("trap illegal_instruction(insn)\n  guard mode >= min", "trap illegal(insn)\n  guard mode >= min", "E0201", "cause"),
+    ("length 32 when", "length 24 when", "E0291", "16-bit parcels"),
+    ("length 32 when insn[1:0] == 3", "length 32 when insn[1:0]", "E0232", "bool"),
     # CSRs and fields
     ("0x300 : bits(XLEN) min M", "0x300 : bits(XLEN) min S", "E0442", "says M"),
     ("0x300 : bits(XLEN) min M", "0x300 : bits(XLEN) min Q", "E0201", "mode `Q`"),

@@ -60,9 +60,9 @@ def test_every_construct_parses() -> None:
     assert used >= {
         "header", "include", "param", "conflict", "modes", "state", "layout", "register", "csr", "csr_view",
         "csr_index", "warl", "wlrl", "wpri", "ro", "read_rule", "write_rule", "csr_space", "enc_slices", "enc_fragment",
-        "fault_kind", "fragment", "operands", "alias", "otherwise", "trap_stack", "delegate", "interrupts", "translation",
-        "walk", "protection", "placement", "theorem", "expect_exactly", "program", "override", "fields_assign", "match_stmt",
-        "match_expr", "for_stmt", "choose", "unspecified", "slice_from", "return_from", "acting", "function",
+        "fault_kind", "fragment", "operands", "alias", "otherwise", "length", "trap_stack", "delegate", "interrupts",
+        "translation", "walk", "protection", "placement", "theorem", "expect_exactly", "program", "override", "fields_assign",
+        "match_stmt", "match_expr", "for_stmt", "choose", "unspecified", "slice_from", "return_from", "acting", "function",
     }  # fmt: skip
 
 

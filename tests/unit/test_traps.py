@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from popek_checker.smt import Smt, Status
 from popek_grammar.elaborate import elaborate
 from popek_grammar.meaning import terms as t
@@ -9,6 +11,7 @@ from popek_grammar.meaning.instruction import execute, general
 from popek_grammar.meaning.memory import Translated
 from popek_grammar.meaning.state import symbolic
 from popek_grammar.source import load_texts
+from popek_vmm.oracle import Oracle
 
 TEXT = """
 isa t { encoding big parcel 8 }
@@ -31,3 +34,36 @@ def test_a_payload_may_trap() -> None:
     one, two = (trap.condition for trap in outcome.traps)
     assert Smt(60).check([t.and_(one, two)]).status is Status.UNSAT
     assert Smt(60).check([t.not_(t.or_(one, two))]).status is Status.UNSAT
+
+
+LENGTHS = """
+isa t { encoding little parcel 8 }
+state { pc : bits(16); old : bits(16); why : bits(16); ram : mem(16 -> 8) }
+causes (word: bits(16)) { bad = 0; edge = 1 }
+fault page { fetch, load, store, rmw => bad }
+protection ring { if pa[7:0] >= 0xF0 { fault page } }
+instr nop { enc 00000001; do { } }
+instr long { enc 00000000 10000001; do { } }
+otherwise trap edge(insn)
+length 16 when insn[7] == 1
+trap_stack T { vector = 0x99; save pc -> old; record why = cause.word }
+"""
+
+
+@pytest.mark.parametrize(
+    ("at", "cells", "cause", "payload"),
+    [
+        (0, [0x02, 0x34], "edge", 0x02),
+        (0, [0x82, 0x34], "edge", 0x3482),  # no encoding begins so, and it is two parcels long all the same
+        (0, [0x81, 0x34], "edge", 0x3481),  # one begins so
+        (0xEF, [0x82, 0x34], "bad", 0),  # the second parcel cannot be fetched
+        (0xEF, [0x02, 0x34], "edge", 0x02),
+    ],
+)
+def test_the_length_of_what_does_not_decode(at: int, cells: list[int], cause: str, payload: int) -> None:
+    """What is fetched before an encoding is found wanting is what the machine says of its first parcel."""
+    oracle = Oracle(elaborate(load_texts({"t.isa": LENGTHS})))
+    oracle.load(cells, at)
+    oracle.set_state({"pc": at}, {})
+    assert oracle.step().trap == cause
+    assert oracle.scalars["why"] == payload

@@ -223,6 +223,23 @@ def _instructions(work: Work) -> None:
     for node in work.each("otherwise"):
         with ctx.recover(), ctx.scope(fresh=True, specials=specials):
             draft.otherwise = cause(ctx, node.children[0])  # type: ignore[arg-type]
+    for node in work.each("length"):
+        with ctx.recover(), ctx.scope(fresh=True, specials={"insn": specials["insn"]}):
+            draft.lengths.append(_length(work, node))
+
+
+def _length(work: Work, node: Tree[Token]) -> m.Length:
+    """`length N when COND`: a number of whole parcels."""
+    ctx, parcel = work.ctx, work.draft.parcel
+    number, condition = node.children
+    width = int(str(number))
+    if width % parcel or not 0 < width <= ctx.pc_width():
+        ctx.fail(
+            "E0291",
+            f"{width} bits are not a number of {parcel}-bit parcels that `insn`, {ctx.pc_width()} bits, has room for",
+            node,
+        )
+    return m.Length(width, check(ctx, condition, m.Bool()), ctx.span(node))
 
 
 def _added_guards(work: Work) -> dict[str, list[tuple[str, Tree[Token]]]]:
@@ -258,7 +275,8 @@ def frozen(work: Work) -> m.Machine:
         registers=ctx.registers, csrs=csrs, csr_space=draft.csr_space, causes=draft.causes, faults=draft.faults,
         acting=draft.acting, layouts=ctx.layouts, functions=ctx.functions, fragments=fragments,
         instructions=draft.instructions, operand_kinds=draft.operand_kinds, aliases=tuple(draft.aliases),
-        otherwise=draft.otherwise, trap_stacks=draft.stacks, delegate=draft.delegate, interrupts=draft.interrupts,
+        otherwise=draft.otherwise, lengths=tuple(draft.lengths), trap_stacks=draft.stacks, delegate=draft.delegate,
+        interrupts=draft.interrupts,
         translations=draft.translations, protections=draft.protections, placement=draft.placement,
         program=draft.program, theorems=draft.theorems, choices=ctx.choices, given=work.given,
     )  # fmt: skip

@@ -33,6 +33,7 @@ class Draft:
     operand_kinds: dict[str, m.OperandKind] = field(default_factory=dict)
     aliases: list[m.Alias] = field(default_factory=list)
     otherwise: m.Cause | None = None
+    lengths: list[m.Length] = field(default_factory=list)
     stacks: dict[str, m.TrapStack] = field(default_factory=dict)
     delegate: tuple[m.Stmt, ...] | None = None
     interrupts: m.Interrupts | None = None
