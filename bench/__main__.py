@@ -1,4 +1,4 @@
-"""`python -m bench [verdicts] [solvers] [mutants]`: what the checker costs, cold and warm, and its peers."""
+"""`python -m bench [verdicts] [solvers] [mutants] [engine]`: what the checker and the engine cost, and their peers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ def main() -> None:
     """Prints the tables asked for, all by default."""
     wanted = sys.argv[1:] or ["verdicts", "solvers", "mutants"]
     for name in wanted:
-        {"verdicts": verdicts, "solvers": solvers, "mutants": mutants}[name]()
+        {"verdicts": verdicts, "solvers": solvers, "mutants": mutants, "engine": engine}[name]()
+
+
+def engine() -> None:
+    """Programs at native speed, beside Unicorn."""
+    from bench.engine import main as run
+
+    run()
 
 
 def verdicts() -> None:

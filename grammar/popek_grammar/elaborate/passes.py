@@ -45,6 +45,7 @@ class Draft:
     translations: dict[str, m.Translation] = field(default_factory=dict)
     protections: dict[str, m.Protection] = field(default_factory=dict)
     placement: m.Placement | None = None
+    regions: dict[str, m.Region] = field(default_factory=dict)
     program: tuple[tuple[str, str | None, str], ...] = ()
     theorems: dict[str, m.Theorem] = field(default_factory=dict)
 
@@ -456,6 +457,9 @@ class _Work:
         for node in self.each("placement"):
             with ctx.recover():
                 draft.placement = theorems.placement(ctx, node)
+        for node in self.each("region"):
+            with ctx.recover():
+                theorems.region(ctx, node, draft.regions)
         for node in self.each("program"):
             draft.program = theorems.program(ctx, node)
         for node in self.each("theorem"):
@@ -502,6 +506,7 @@ class _Work:
             otherwise=draft.otherwise, trap_stacks=draft.stacks, delegate=draft.delegate, interrupts=draft.interrupts,
             translations=draft.translations, protections=draft.protections, placement=draft.placement,
             program=draft.program, theorems=draft.theorems, choices=ctx.choices, given=self.given,
+            regions=draft.regions,
         )  # fmt: skip
 
 

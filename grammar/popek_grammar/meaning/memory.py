@@ -55,7 +55,7 @@ class Translated:
         """Where an access that a walk makes itself lies; `access` still says what the walk is for."""
         with run.bound(implicit=t.TRUE):
             pa = self._second_stage(run, run.walk_translation, t.resize(address, main_array(run).index_width))
-            self._protect(run, pa, count)
+            self.protect(run, pa, t.const(count, 32))
         return pa
 
     def _places(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> list[Term]:
@@ -89,13 +89,16 @@ class Translated:
 
     def _translate(self, run: Run, address: Term, count: int, kind: str, mode: Term) -> Term:
         """One piece of an access, within a page: its physical address."""
+        return self.translate(run, address, t.const(count, 32), kind, mode)
+
+    def translate(self, run: Run, address: Term, cells: Term, kind: str, mode: Term) -> Term:
+        """Where `cells` cells within a page lie, reached with the rights of `mode`."""
         array = main_array(run)
-        cells = t.const(count, 32)
         origin = t.resize(address, run.machine.scalars[run.machine.pc].width)
         with run.bound(va=address, origin=origin, access=access_term(kind), implicit=t.FALSE, acting=mode, size=cells):
             first = [tr for tr in run.machine.translations.values() if tr.over is None]
             pa = self._stages(run, first, address, array.index_width)
-            self._protect(run, pa, count)
+            self.protect(run, pa, cells)
         return pa
 
     def _stages(self, run: Run, stages: list[m.Translation], address: Term, width: int) -> Term:
@@ -138,11 +141,12 @@ class Translated:
             applies(run, second), lambda: t.resize(self._apply(run, second, address), address.width), lambda: address
         )
 
-    def _protect(self, run: Run, pa: Term, count: int) -> None:
+    def protect(self, run: Run, pa: Term, size: Term) -> None:
+        """The declared protections, for `size` cells from a physical address on."""
         for protection in run.machine.protections.values():
             if run.path is t.FALSE:
                 return
-            with run.bound(pa=pa, size=t.const(count, 32)):
+            with run.bound(pa=pa, size=size):
                 on = t.TRUE if protection.when is None else run.value(protection.when)
                 run.branch(on, lambda body=protection.body: run.body(body, {}) or t.FALSE, lambda: t.FALSE)  # type: ignore[misc]
 
