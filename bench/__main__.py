@@ -1,4 +1,4 @@
-"""`python -m bench [verdicts] [library] [solvers] [mutants]`: what the checker costs, cold and warm, and its peers."""
+"""`python -m bench [verdicts] [library] [solvers] [mutants] [engine]`: what the checker and the engine cost, and their peers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,16 @@ MACHINES = (("pg1974.isa", "default"), ("riscv/riscv.isa", "rv64"), ("riscv/risc
 
 def main() -> None:
     """Prints the tables asked for, all by default."""
-    tables = {"verdicts": verdicts, "library": library, "solvers": solvers, "mutants": mutants}
+    tables = {"verdicts": verdicts, "library": library, "solvers": solvers, "mutants": mutants, "engine": engine}
     for name in sys.argv[1:] or tables:
         tables[name]()
+
+
+def engine() -> None:
+    """Programs at native speed, beside Unicorn and QEMU."""
+    from bench.engine import main as run
+
+    run()
 
 
 def verdicts() -> None:

@@ -1,4 +1,4 @@
-"""The command line: `popek check`, `diff`, `explain`, `asm`, `disasm`, `fmt`. Heavy imports wait inside the commands."""
+"""The command line: `popek check`, `diff`, `explain`, `asm`, `disasm`, `run`, `fmt`. Heavy imports wait inside the commands."""
 
 from __future__ import annotations
 
@@ -266,6 +266,31 @@ def disasm(spec: str, image: str, config: str | None, origin: str) -> None:
     from popek.assembling import disassembled
 
     emit(disassembled(load(spec, config), image, number(origin, "--origin")), None)
+
+
+@popek.command()
+@click.argument("spec")
+@click.argument("image", type=click.Path(dir_okay=False))
+@click.option("--config", help="Configuration (default: the first).")
+@click.option("--engine", type=click.Choice(["oracle", "interpreter"]), default="interpreter", show_default=True)
+@click.option("--origin", default=None, help="Address of the first cell of a flat binary; default: where memory starts.")
+@click.option("--max-instructions", type=click.IntRange(0), default=None, help="Stop after so many steps.")
+@click.option("--stats", is_flag=True, help="Print steps and speed at the end, to standard error.")
+@click.option("--trace", is_flag=True, help="Print every step, to standard error; slow.")
+def run(
+    spec: str, image: str, config: str | None, engine: str, origin: str | None, max_instructions: int | None, stats: bool,
+    trace: bool,
+) -> int:  # fmt: skip
+    """Run a program, an ELF executable or a flat binary, on a machine. The exit code is the program's own.
+
+    \b
+    124: --max-instructions reached. 125: the machine cannot go on. 2: bad specification, image or usage.
+    """
+    from popek.library import locate
+    from popek.running import Wanted, run_image
+
+    start = None if origin is None else number(origin, "--origin")
+    return run_image(locate(spec), image, Wanted(config, engine == "oracle", start, max_instructions, stats, trace))
 
 
 @popek.command()

@@ -23,9 +23,15 @@ def machine_key(path: str, config: str | None = None, parameters: Mapping[str, i
 
 def load_machine(path: str, config: str | None = None, parameters: Mapping[str, int] | None = None) -> Machine:
     """The machine in the file `path`. Raises SpecError with every error that its text has."""
+    return machine_and_key(path, config, parameters)[0]
+
+
+def machine_and_key(path: str, config: str | None = None, parameters: Mapping[str, int] | None = None) -> tuple[Machine, str]:
+    """The machine in a file, and a key that is the same however its configuration was chosen."""
     sources = load_file(path)
     key = _key(sources, config, parameters or {})
-    return remembered(Machine, f"machine-{key}.pickle", lambda: elaborate(sources, config, parameters))
+    machine = remembered(Machine, f"machine-{key}.pickle", lambda: elaborate(sources, config, parameters))
+    return machine, _key(sources, machine.config, parameters or {})
 
 
 def lint_machine(path: str, config: str | None = None) -> tuple[list[Diagnostic], SourceSet]:

@@ -777,6 +777,17 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class Region:
+    """A stretch of physical addresses, in cells: memory that programs run from, or a device of a kind."""
+
+    name: str
+    at: int
+    size: int
+    device: str | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Expectation:
     """`kind` is `holds`, `fails` or `exactly`; names are `instr` or `instr(csr)`, empty: any."""
 
@@ -878,6 +889,7 @@ class Machine:
     lengths: tuple[Length, ...] = ()
     choices: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     given: Mapping[str, int] = field(default_factory=dict)
+    regions: Mapping[str, Region] = field(default_factory=dict)
 
     @property
     def setting(self) -> str:

@@ -60,10 +60,13 @@ class Oracle:
 
     def reset(self) -> None:
         """Every scalar to its declared reset value, else to its lowest legal one; arrays to zero."""
+        self.reset_scalars()
+        self.arrays = {name: {} for name in self.machine.arrays}
+
+    def reset_scalars(self) -> None:
         for name, scalar in self.machine.scalars.items():
             lowest = scalar.legal[0][0] if scalar.legal else 0
             self.scalars[name] = scalar.reset if scalar.reset is not None else lowest
-        self.arrays = {name: {} for name in self.machine.arrays}
 
     def load(self, cells: bytes | list[int], origin: int) -> None:
         """Puts memory cells at a physical address."""

@@ -139,6 +139,8 @@ fn allowed(e: pte, k: access, m: mode) -> bool =
   and (match k with { fetch => e.X == 1, load => e.R == 1 or (mstatus.MXR == 1 and e.X == 1), store => e.W == 1 })
 fn jump(t: bits(64)) { pc = t }
 fn none() -> bits(3) { return 1 }
+region main at 0x80000000 size 1 << 20 : ram
+region uart at UART size 0x100 : io uart16550 when XLEN == 64
 placement { let k : bits(5); host l = l + k; host b = b; where l + b <= 10; memory ram at k size 10 }
 theorem u_mode {
   for S at U

@@ -278,5 +278,5 @@ def frozen(work: Work) -> m.Machine:
         otherwise=draft.otherwise, lengths=tuple(draft.lengths), trap_stacks=draft.stacks, delegate=draft.delegate,
         interrupts=draft.interrupts,
         translations=draft.translations, protections=draft.protections, placement=draft.placement,
-        program=draft.program, theorems=draft.theorems, choices=ctx.choices, given=work.given,
+        program=draft.program, theorems=draft.theorems, choices=ctx.choices, given=work.given, regions=draft.regions,
     )  # fmt: skip

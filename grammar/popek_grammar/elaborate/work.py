@@ -40,6 +40,7 @@ class Draft:
     translations: dict[str, m.Translation] = field(default_factory=dict)
     protections: dict[str, m.Protection] = field(default_factory=dict)
     placement: m.Placement | None = None
+    regions: dict[str, m.Region] = field(default_factory=dict)
     program: tuple[tuple[str, str | None, str], ...] = ()
     theorems: dict[str, m.Theorem] = field(default_factory=dict)
 

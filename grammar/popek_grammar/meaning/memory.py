@@ -56,14 +56,26 @@ class Translated:
         """Where an access that a walk makes itself lies; `access` still says what the walk is for."""
         with run.bound(implicit=t.TRUE):
             pa = self._second_stage(run, run.walk_translation, t.resize(address, main_array(run).index_width))
-            self._protect(run, pa, count)
+            self.protect(run, pa, t.const(count, 32))
+        return pa
+
+    def translate(self, run: Run, address: Term, cells: Term, kind: str, mode: Term) -> Term:
+        """Where `cells` cells lie, a 32-bit number, reached with the rights of `mode`. That they lie in one page is assumed."""
+        with self._access(run, address, cells, kind, mode):
+            paged, onward = self._before_pages(run, address)
+            crosses = self._crosses(run, paged, cells)
+            if crosses is not t.FALSE:
+                run.assumptions.append(t.implies(t.and_(run.prefix, run.path), t.not_(crosses)))
+            pa = onward(paged)
+            self.protect(run, pa, cells)
         return pa
 
     def _places(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> list[Term]:
         """The physical cells of an access, lowest address first; faults end the path."""
         count = width // main_array(run).width
         mode = acting if acting is not None else acting_mode(run, kind)
-        with self._access(run, address, count, kind, mode):
+        size = t.const(count, 32)
+        with self._access(run, address, size, kind, mode):
             paged, onward = self._before_pages(run, address)
         if run.path is t.FALSE:
             return []
@@ -72,12 +84,13 @@ class Translated:
             """So many cells, all in one page."""
             if run.path is t.FALSE:
                 return []
-            with self._access(run, t.add(address, t.const(offset, address.width)), cells, kind, mode):
+            size = t.const(cells, 32)
+            with self._access(run, t.add(address, t.const(offset, address.width)), size, kind, mode):
                 pa = onward(t.add(paged, t.const(offset, paged.width)))
-                self._protect(run, pa, cells)
+                self.protect(run, pa, size)
             return consecutive(pa, cells)
 
-        crosses = self._crosses(run, paged, count)
+        crosses = self._crosses(run, paged, size)
         if not crosses.is_const:
             run.assumptions.append(t.implies(t.and_(run.prefix, run.path), t.not_(crosses)))
         if crosses is not t.TRUE:
@@ -86,11 +99,11 @@ class Translated:
         first = (1 << page) - t.extract(paged, page - 1, 0).value
         return [*piece(0, first), *piece(first, count - first)]
 
-    def _access(self, run: Run, address: Term, count: int, kind: str, mode: Term) -> AbstractContextManager[None]:
+    def _access(self, run: Run, address: Term, size: Term, kind: str, mode: Term) -> AbstractContextManager[None]:
         """What translations and protections know of an access."""
         origin = t.resize(address, run.machine.scalars[run.machine.pc].width)
         known = {"va": address, "origin": origin, "access": access_term(kind), "implicit": t.FALSE, "acting": mode}
-        return run.bound(**known, size=t.const(count, 32))
+        return run.bound(**known, size=size)
 
     def _before_pages(self, run: Run, address: Term) -> tuple[Term, Callable[[Term], Term]]:
         """The address that pages are looked up for, and the way on from it.
@@ -110,13 +123,13 @@ class Translated:
     def _page_bits(self, run: Run) -> int:
         return min((tr.page_bits for tr in run.machine.translations.values() if tr.page_bits), default=0)
 
-    def _crosses(self, run: Run, address: Term, count: int) -> Term:
+    def _crosses(self, run: Run, address: Term, cells: Term) -> Term:
         """Whether the access spans two pages of the smallest size. Symbolic answers become an assumption."""
         page = self._page_bits(run)
-        if count == 1 or not page:
+        if not page or (cells.is_const and cells.value == 1):
             return t.FALSE
-        offset = t.extract(address, page - 1, 0)
-        return t.ult(t.const((1 << page) - count, page), offset)
+        offset = t.zext(t.extract(address, page - 1, 0), cells.width)
+        return t.ult(t.sub(t.const(1 << page, cells.width), cells), offset)
 
     def _stages(self, run: Run, stages: list[m.Translation], address: Term, width: int) -> Term:
         """The first translation whose condition holds; then its second stage."""
@@ -159,11 +172,12 @@ class Translated:
         )
         return self._second_stage(run, second, result)
 
-    def _protect(self, run: Run, pa: Term, count: int) -> None:
+    def protect(self, run: Run, pa: Term, size: Term) -> None:
+        """The declared protections, for `size` cells from a physical address on."""
         for protection in run.machine.protections.values():
             if run.path is t.FALSE:
                 return
-            with run.bound(pa=pa, size=t.const(count, 32)):
+            with run.bound(pa=pa, size=size):
                 on = t.TRUE if protection.when is None else run.value(protection.when)
                 run.branch(on, lambda body=protection.body: run.body(body, {}) or t.FALSE, lambda: t.FALSE)  # type: ignore[misc]
 

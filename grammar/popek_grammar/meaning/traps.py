@@ -46,6 +46,9 @@ def enter_stack(run: Run, stack: m.TrapStack) -> None:
     """Entry of one trap stack: `before`, saves of the old values, records, enters, the vector."""
     outer, run.env = run.env, {}
     run.run(stack.before)
+    if run.path is t.FALSE:  # a trap on entry: nothing of this one is left
+        run.env = outer
+        return
     saved = [run.value(save.source) for save in stack.saves]
     written = [(line.place, run.value(line.value)) for line in (*stack.records, *stack.enters)]
     vector = run.value(stack.vector) if stack.vector is not None else None

@@ -1,0 +1,109 @@
+"""`popek run`: a program on the generated machine, or on the oracle."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from popek_vmm.images import Image
+    from popek_vmm.interpreter import Exit, Machine
+
+BUDGET_CODE, STOPPED_CODE = 124, 125
+CHUNK = 1 << 26
+"""Steps between looks at the keyboard: Ctrl-C waits for these at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The options of one run."""
+
+    config: str | None
+    oracle: bool
+    origin: int | None
+    most: int | None
+    stats: bool
+    trace: bool
+
+
+def run_image(spec: str, image: str, wanted: Wanted) -> int:
+    """Runs a program to its end; the exit code."""
+    running = _booted(spec, image, wanted)
+    start = time.perf_counter()
+    ended = _go(running, wanted)
+    seconds = time.perf_counter() - start
+    if wanted.stats:
+        click.echo(_stats(running, ended, seconds), err=True)
+    return _code(ended)
+
+
+def _booted(spec: str, path: str, wanted: Wanted) -> Machine:
+    try:
+        from popek_vmm.devices import UnknownDevice
+        from popek_vmm.engine.layout import Unsupported
+        from popek_vmm.images import BadImage
+        from popek_vmm.interpreter import Machine
+
+        data = Path(path).read_bytes()
+        try:
+            running = Machine.load(spec, wanted.config)
+            running.boot(_image(running, data, wanted.origin))
+        except (BadImage, Unsupported, UnknownDevice) as error:
+            raise click.UsageError(f"{path}: {error}") from None
+    except ModuleNotFoundError as error:
+        raise click.UsageError(f"running needs {error.name}: pip install 'popek[engine]'") from None
+    except OSError as error:
+        raise click.UsageError(f"cannot read {path}: {error.strerror}") from None
+    return running
+
+
+def _image(running: Machine, data: bytes, origin: int | None) -> Image:
+    """An ELF file lies where it says, anything else at the origin."""
+    from popek_vmm.images import elf, flat, is_elf
+
+    if is_elf(data) and origin is None:
+        return elf(data, running.machine.scalars[running.machine.pc].width)
+    return flat(data, running.core.low if origin is None else origin)
+
+
+def _go(running: Machine, wanted: Wanted) -> Exit:
+    from popek_vmm.interpreter import Exit, Reason
+
+    done = 0
+    while wanted.most is None or done < wanted.most:
+        room = CHUNK if wanted.most is None else min(CHUNK, wanted.most - done)
+        if wanted.trace or wanted.oracle:
+            ended = running.step_by_oracle() if wanted.oracle else running.step()
+            if wanted.trace:
+                pc = running.get(running.machine.pc)
+                click.echo(f"{done + 1:>10}  pc {pc:#x}", err=True)
+        else:
+            ended = running.run(room)
+        done += ended.steps
+        if ended.reason is not Reason.BUDGET:
+            return Exit(ended.reason, done, ended.code, ended.text)
+    return Exit(Reason.BUDGET, done)
+
+
+def _stats(running: Machine, ended: Exit, seconds: float) -> str:
+    counts = running.counts
+    speed = ended.steps / seconds / 1e6 if seconds else 0.0
+    return (
+        f"{ended.steps} steps in {seconds:.3f} s, {speed:.1f} million a second; {counts.decoded} instructions decoded, "
+        f"{counts.slow} steps by the oracle; program {'kept' if counts.cached else 'compiled'}"
+    )
+
+
+def _code(ended: Exit) -> int:
+    if ended.code is not None:
+        return ended.code & 0xFF
+    if ended.text:
+        click.echo(f"the machine stopped after {ended.steps} steps: {ended.text}", err=True)
+        return STOPPED_CODE
+    sys.stderr.write(f"stopped after {ended.steps} steps\n")
+    return BUDGET_CODE

@@ -1,0 +1,153 @@
+"""An outcome's writes: what there are of them, and how generated code makes them all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.outcome import Outcome, TrapCase
+from popek_grammar.meaning.state import PC_WRITTEN, Write, symbolic
+from popek_grammar.meaning.terms import Term
+from popek_vmm.engine.accesses import without_zero_tests
+from popek_vmm.engine.frame import Frame
+from popek_vmm.engine.lowering import type_of
+from popek_vmm.engine.plan import Plan
+from popek_vmm.engine.wide import WideWrite, wide_reads, wide_writes
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """An outcome, rewritten for lowering: what is written by name, and where control goes."""
+
+    traps: tuple[TrapCase, ...]
+    scalars: Mapping[str, Term]
+    arrays: Mapping[str, tuple[Write, ...]]
+    memory: tuple[WideWrite, ...]
+    pc: Term
+    completes: bool
+
+
+def effects(plan: Plan, outcome: Outcome) -> Effects:
+    """What an outcome does beside the state before it, with cells and zero elements put together again."""
+    machine, before, after = plan.machine, symbolic(plan.machine), outcome.state
+    changed = {
+        name: value
+        for name, value in after.scalars.items()
+        if name not in (machine.pc, PC_WRITTEN) and value is not before.scalars[name]
+    }
+    arrays = {name: array.writes for name, array in after.arrays.items() if array.writes}
+    memory = list(wide_writes(plan.memory, arrays.pop(plan.memory.name, ())))
+    roots = [*changed.values(), after.scalars[machine.pc]]
+    roots += [part for trap in outcome.traps for part in (trap.condition, *trap.payload)]
+    roots += [part for writes in arrays.values() for write in writes for part in (write.guard, write.index, write.value)]
+    roots += [part for write in memory for part in (write.guard, write.index, write.value)]
+    plain = without_zero_tests(machine, roots)
+    wide = wide_reads(plan.memory, [plain[root] for root in roots])
+    new = {root: wide[plain[root]] for root in roots}
+    return Effects(
+        tuple(TrapCase(new[c.condition], c.cause, tuple(new[p] for p in c.payload), c.memory) for c in outcome.traps),
+        {name: new[value] for name, value in changed.items()},
+        {name: tuple(Write(new[w.guard], new[w.index], new[w.value]) for w in writes) for name, writes in arrays.items()},
+        tuple(WideWrite(new[w.guard], new[w.index], new[w.value], w.cells) for w in memory),
+        new[after.scalars[machine.pc]],
+        outcome.ok is not t.FALSE,
+    )  # fmt: skip
+
+
+def commit(frame: Frame, done: Effects) -> str | None:
+    """Makes all writes at once; whether a watched cell was written (a value), if memory was."""
+    emit = frame.emit
+    emit.all([*done.scalars.values(), done.pc])
+    emit.all([part for ws in done.arrays.values() for w in ws for part in (w.guard, w.index, w.value)])
+    emit.all([part for w in done.memory for part in (w.guard, w.index, w.value)])
+    places = [_checked_place(frame, write) for write in done.memory]
+    changed = _changed(frame, done)
+    for name, writes in done.arrays.items():
+        for write in writes:
+            _write_element(frame, name, write)
+    for name, value in done.scalars.items():
+        frame.write(name, emit.term(value))
+    if changed is not None:
+        old = frame.read("%dirty")
+        frame.control("dirty", emit.value(f"or i8 {old}, {emit.resized(changed, 1, 8)}"))
+    watched: str | None = None
+    for wide, place in zip(done.memory, places, strict=True):
+        found = _write_memory(frame, wide, *place)
+        watched = found if watched is None else emit.value(f"or i1 {watched}, {found}")
+    return watched
+
+
+def _changed(frame: Frame, done: Effects) -> str | None:
+    """Whether state that translations depend on takes another value; None if it is not written."""
+    emit, result = frame.emit, None
+    for name, value in done.scalars.items():
+        if name in frame.plan.mapping:
+            kind = type_of(value.width)
+            differs = emit.value(f"icmp ne {kind} {emit.term(t.var(name, value.width))}, {emit.term(value)}")
+            result = differs if result is None else emit.value(f"or i1 {result}, {differs}")
+    if any(name in frame.plan.mapping for name in done.arrays):
+        return "true"
+    return result
+
+
+def _write_element(frame: Frame, name: str, write: Write) -> None:
+    """An element's new value. What must not be written goes to the element past the last one."""
+    emit, array = frame.emit, frame.plan.machine.arrays[name]
+    index = emit.resized(emit.term(write.index), write.index.width, 64)
+    past = 1 << array.index_width
+    if write.guard is not t.TRUE:
+        index = emit.value(f"select i1 {emit.term(write.guard)}, i64 {index}, i64 {past}")
+    if array.zero_at is not None:
+        zero = emit.value(f"icmp eq i64 {index}, {array.zero_at}")
+        index = emit.value(f"select i1 {zero}, i64 {past}, i64 {index}")
+    frame.write(name, emit.term(write.value), index)
+
+
+def _checked_place(frame: Frame, write: WideWrite) -> tuple[str, str]:
+    """Where a write goes (an i64) and whether it is to be made; one outside guest memory is left to the oracle."""
+    emit = frame.emit
+    place = emit.resized(emit.term(write.index), write.index.width, 64)
+    good = frame.valid(write.index, place, write.cells)
+    guard = emit.term(write.guard)
+    outside = emit.value(f"and i1 {guard}, {emit.value(f'xor i1 {good}, true')}")
+    away, on = emit.label("outside"), emit.label("inside")
+    emit.branch(outside, away, on, unlikely=True)
+    emit.begin(away)
+    frame.go("left.slow")
+    emit.begin(on)
+    return place, emit.value(f"and i1 {guard}, {good}")
+
+
+def _write_memory(frame: Frame, write: WideWrite, place: str, made: str) -> str:
+    """Stores cells. Granules that hold code, tables or watched cells are looked after out of line."""
+    emit, plan = frame.emit, frame.plan
+    bits = 8 * plan.cell_bytes * write.cells
+    value = emit.resized(emit.term(write.value), write.value.width, bits)
+    if plan.memory.big_endian and write.cells > 1:
+        value = frame.swapped(value, bits)
+    at = emit.value(f"select i1 {made}, ptr {frame.host(place)}, ptr {frame.pointer('%sink')}")
+    emit.line(f"store i{bits} {value}, ptr {at}, align 1")
+    flag = _flag(frame, place, made)
+    if write.cells > 1:
+        last = emit.value(f"add i64 {place}, {write.cells - 1}")
+        flag = emit.value(f"or i8 {flag}, {_flag(frame, last, made)}")
+    special = emit.value(f"icmp ne i8 {flag}, 0")
+    here, touched, on = emit.label("store"), emit.label("touched"), emit.label("on")
+    emit.line(f"br label %{here}")
+    emit.begin(here)
+    emit.branch(special, touched, on, unlikely=True)
+    emit.begin(touched)
+    watched = emit.value(f"call preserve_mostcc i1 @touched(ptr %s, i64 {place}, i64 {write.cells})")
+    emit.line(f"br label %{on}")
+    emit.begin(on)
+    return emit.value(f"phi i1 [ false, %{here} ], [ {watched}, %{touched} ]")
+
+
+def _flag(frame: Frame, place: str, made: str) -> str:
+    emit = frame.emit
+    granule = emit.value(f"lshr i64 {place}, {frame.plan.granule}")
+    where = emit.value(f"add i64 {granule}, {frame.read('%flags')}")
+    at = emit.value(f"inttoptr i64 {where} to ptr")
+    safe = emit.value(f"select i1 {made}, ptr {at}, ptr {frame.pointer('%zeros')}")
+    return emit.value(f"load i8, ptr {safe}")

@@ -1,0 +1,150 @@
+"""A generated program with its state block and guest memory: reading, writing, running until it leaves."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+
+from popek_grammar import machine as m
+from popek_grammar.decode import Decoded
+from popek_vmm.engine.block import Block
+from popek_vmm.engine.build import Built
+from popek_vmm.engine.compiled import link
+from popek_vmm.engine.plan import FLAG_CODE, FLAG_WATCH
+
+MARGIN = 64
+"""Bytes beyond guest memory that stay unused."""
+
+
+class Core:
+    """`low` is the first cell of guest memory, and there are `cells` of them."""
+
+    def __init__(self, machine: m.Machine, built: Built, low: int, cells: int) -> None:
+        self.machine, self.shape = machine, built.shape
+        self.low, self.cells = low, cells
+        shape = built.shape
+        pages = -(-cells >> shape.page) + 1
+        self.state = Block(shape.layout.size)
+        self.memory = Block(cells * shape.cell_bytes + MARGIN)
+        self.entries = Block(pages * shape.page_slots * shape.entry_bytes + MARGIN)
+        self.flags = Block((cells >> shape.granule) + MARGIN)
+        self.library = link(built.codes, ("run", "touched", "handlers"))
+        self._run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("run"))
+        count = max(shape.handlers.values()) + 1
+        self._handlers = (ctypes.c_uint64 * count).from_address(self.library.address("handlers"))
+        words = {
+            "ram_low": low, "ram_cells": cells, "bias": self.memory.address - low * shape.cell_bytes,
+            "entries": self.entries.address, "flags": self.flags.address - (low >> shape.granule), "dirty": 1,
+        }  # fmt: skip
+        for name, value in words.items():
+            self.control(name, value)
+
+    # -- state -------------------------------------------------------------------------------------------------------
+
+    def get(self, name: str, index: int = 0) -> int:
+        """A scalar, or an element of an array beside the memory."""
+        slot = self.shape.layout.slots[name]
+        return self.state.number(slot.offset + slot.size * index, slot.size)
+
+    def set(self, name: str, value: int, index: int = 0) -> None:
+        """As if the host had written it: what depends on it is found anew."""
+        slot = self.shape.layout.slots[name]
+        self.state.put(slot.offset + slot.size * index, slot.size, value & ((1 << max(slot.width, 1)) - 1))
+        self.control("dirty", 1)
+
+    def control(self, name: str, value: int) -> None:
+        slot = self.shape.layout.slots[f"%{name}"]
+        self.state.put(slot.offset, slot.size, value & ((1 << 8 * slot.size) - 1))
+
+    def field(self, name: str) -> int:
+        return self.get(f"%{name}")
+
+    # -- memory ------------------------------------------------------------------------------------------------------
+
+    def inside(self, place: int, count: int = 1) -> bool:
+        return self.low <= place and place + count <= self.low + self.cells
+
+    def cell(self, place: int) -> int:
+        """A cell of guest memory; zero where there is none."""
+        size = self.shape.cell_bytes
+        return self.memory.number((place - self.low) * size, size) if self.inside(place) else 0
+
+    def put_cell(self, place: int, value: int) -> None:
+        """Writes a cell as a store does: code decoded from it is forgotten, translations read from it too."""
+        size = self.shape.cell_bytes
+        self.memory.put((place - self.low) * size, size, value)
+        if self.flags.bytes[(place >> self.shape.granule) - (self.low >> self.shape.granule)] & ~FLAG_WATCH:
+            self.forget(place, 1)
+
+    def load(self, data: bytes, place: int) -> None:
+        """Puts bytes into a memory of 8-bit cells. IndexError outside guest memory."""
+        if not self.inside(place, len(data)):
+            raise IndexError(f"{len(data)} cells at {place:#x} do not fit the memory")
+        at = place - self.low
+        self.memory.bytes[at : at + len(data)] = data
+        self.forget(place, len(data))
+
+    def forget(self, place: int, count: int) -> None:
+        """Drops all that was decoded from cells or depends on a translation."""
+        for at in range(max(place - self.shape.longest + 1, self.low), min(place + count, self.low + self.cells)):
+            if self.flags.bytes[(at >> self.shape.granule) - (self.low >> self.shape.granule)] & FLAG_CODE:
+                self.entries.put(self._entry(at), 8, 0)
+        self.control("dirty", 1)
+
+    def forget_all(self) -> None:
+        """Drops everything decoded, after memory has changed as a whole."""
+        for granule in range(self.cells >> self.shape.granule):
+            if self.flags.bytes[granule] & FLAG_CODE:
+                self.forget((granule << self.shape.granule) + self.low, 1 << self.shape.granule)
+
+    def watch(self, place: int, count: int) -> None:
+        """Makes stores to these cells leave the program."""
+        self.control("watch_low", place)
+        self.control("watch_high", place + count)
+        self._flag(place, count, FLAG_WATCH)
+
+    # -- code --------------------------------------------------------------------------------------------------------
+
+    def _entry(self, place: int) -> int:
+        page, inner = divmod(place - self.low, 1 << self.shape.page)
+        return (page * self.shape.page_slots + inner // self.shape.parcel_cells) * self.shape.entry_bytes
+
+    def _flag(self, place: int, count: int, flag: int) -> None:
+        first = self.low >> self.shape.granule
+        for granule in range(place >> self.shape.granule, (place + count - 1 >> self.shape.granule) + 1):
+            self.flags.bytes[granule - first] |= flag
+
+    def enter(self, place: int, decoded: Decoded) -> bool:
+        """Fills the entry of the instruction at a place; False for one that the program does not hold so."""
+        count = -(-decoded.encoding.width // self.machine.arrays[self.machine.main_memory or ""].width)
+        if (place >> self.shape.page) != (place + count - 1 >> self.shape.page):
+            return False
+        instruction = decoded.instruction
+        picked = decoded.operands[instruction.split[0]] if instruction.split else None
+        number = self.shape.handlers.get((instruction.name, picked))
+        if number is None:
+            number = self.shape.handlers[instruction.name, -1]
+        at = self._entry(place)
+        for name, value in operand_values(decoded):
+            offset, size = self.shape.fields[instruction.name].get(name, (0, 0))
+            if size:
+                self.entries.put(at + offset, size, value)
+        self.entries.put(at, 8, self._handlers[number])
+        self._flag(place, count, FLAG_CODE)
+        return True
+
+    def run(self, budget: int) -> tuple[int, int]:
+        """Runs at most `budget` steps: why it left, and how many steps are left."""
+        self.control("left", budget)
+        self.control("retry", -1)
+        self._run(self.state.address)
+        return self.field("exit"), self.field("left")
+
+
+def operand_values(decoded: Decoded) -> Iterator[tuple[str, int]]:
+    """The variables of an instruction's general meaning, as this word has them."""
+    for operand in decoded.instruction.operands:
+        low = (operand.present & -operand.present).bit_length() - 1
+        yield f"op.{operand.name}", decoded.operands[operand.name] >> max(low, 0)
+    for name, ordinal in decoded.encoding.choices:
+        yield f"op.{name}.alt", ordinal

@@ -1,0 +1,133 @@
+"""One function from one outcome: its traps in order, then its writes, then on to what follows."""
+
+from __future__ import annotations
+
+from popek_grammar.meaning.outcome import TrapCase
+from popek_grammar.meaning.terms import Term
+from popek_vmm.engine.accesses import MISS, STALE
+from popek_vmm.engine.commits import Effects, commit
+from popek_vmm.engine.frame import Frame
+from popek_vmm.engine.lowering import type_of
+from popek_vmm.engine.plan import Plan
+
+
+def raise_traps(frame: Frame, traps: tuple[TrapCase, ...], following: Term | None) -> None:
+    """Leaves for the function of each trap whose condition holds. Without `following`, every trap is the oracle's."""
+    emit = frame.emit
+    single = len({trap.payload[0] for trap in traps if trap.cause == MISS}) == 1
+    for trap in traps:
+        condition = emit.term(trap.condition)
+        hit, on = emit.label("trap"), emit.label("on")
+        emit.branch(condition, hit, on, unlikely=True)
+        emit.begin(hit)
+        outer = dict(emit.known)
+        if following is None or trap.cause == STALE:
+            frame.go("left.slow")
+        elif trap.cause == MISS:
+            _miss(frame, trap.payload[0], following, single)
+        else:
+            raise_one(frame, trap, following)
+        emit.known = outer
+        emit.begin(on)
+
+
+def raise_one(frame: Frame, trap: TrapCase, following: Term) -> None:
+    """Stores what a trap carries, and goes to its entry."""
+    emit = frame.emit
+    for number, value in enumerate(trap.payload):
+        frame.write("%payload", emit.resized(emit.term(value), max(value.width, 1), 128), str(number))
+    frame.control("next_pc", emit.resized(emit.term(following), following.width, 64))
+    frame.go(f"trap.{trap.cause}")
+
+
+def _miss(frame: Frame, probe: Term, following: Term, single: bool) -> None:
+    """Stores what the access is, and goes to where misses are handled. `probe` is the application that missed."""
+    emit = frame.emit
+    _, kind, cells, *_ = probe.name.split(".")
+    address, acting = probe.args[0], probe.args[1] if len(probe.args) > 1 else frame.plan.usual[kind]
+    frame.control("va", emit.resized(emit.term(address), address.width, 64))
+    frame.control("size", cells)
+    frame.control("acting", emit.resized(emit.term(acting), acting.width, 64))
+    frame.control("single", int(single))
+    frame.control("next_pc", emit.resized(emit.term(following), following.width, 64))
+    frame.go(f"miss.{kind}")
+
+
+# -- going on ----------------------------------------------------------------------------------------------------------
+
+
+def settles(plan: Plan, done: Effects) -> bool:
+    """Whether state is written that banks, the TLB or interrupts depend on."""
+    watched = plan.acting | plan.mapping | plan.interrupting
+    return not watched.isdisjoint(done.scalars) or not watched.isdisjoint(done.arrays)
+
+
+def finish(frame: Frame, done: Effects, following: Term | None) -> None:
+    """Goes on after an instruction has completed, or a trap is entered (no `following`)."""
+    emit = frame.emit
+    watched = commit(frame, done)
+    left = emit.value("sub i64 %n, 1")
+    pc = emit.term(done.pc)
+    if watched is not None:
+        leave, on = emit.label("watched"), emit.label("on")
+        emit.branch(watched, leave, on, unlikely=True)
+        emit.begin(leave)
+        frame.go("left.watch", pc=pc, left=left)
+        emit.begin(on)
+    if following is None or settles(frame.plan, done):
+        return frame.go("settle", pc=pc, left=left)
+    _onward(frame, done.pc, following, left)
+
+
+def _onward(frame: Frame, pc: Term, following: Term, left: str) -> None:
+    emit = frame.emit
+    if pc.op == "ite":
+        yes, no = emit.label("taken"), emit.label("not")
+        emit.branch(emit.term(pc.args[0]), yes, no)
+        for label, arm in ((yes, pc.args[1]), (no, pc.args[2])):
+            emit.begin(label)
+            outer = dict(emit.known)
+            _onward(frame, arm, following, left)
+            emit.known = outer
+    elif pc is following and following.args[1:] and following.args[1].op == "const":
+        slots = following.args[1].value // frame.plan.parcel_cells
+        entry = emit.value(f"getelementptr inbounds i8, ptr %e, i64 {slots * frame.plan.entry_bytes}")
+        dispatch(frame, entry, emit.term(pc), left)
+    else:
+        _jump(frame, emit.term(pc), left)
+
+
+def _jump(frame: Frame, target: str, left: str) -> None:
+    """Within the page the entry is near; elsewhere it is looked up."""
+    emit, plan = frame.emit, frame.plan
+    kind, bits = type_of(plan.pc.width), plan.pc.width
+    differs = emit.value(f"xor {kind} {target}, %pc")
+    mask = ((1 << bits) - 1) & ~((1 << min(plan.page, bits)) - 1) | (plan.parcel_cells - 1)
+    apart = emit.value(f"and {kind} {differs}, {mask}")
+    near_test = emit.value(f"icmp eq {kind} {apart}, 0")
+    near, far = emit.label("near"), emit.label("far")
+    emit.branch(near_test, near, far)
+    emit.begin(far)
+    frame.go("resume", pc=target, left=left)
+    emit.begin(near)
+    from_, to = (emit.resized(each, bits, 64) for each in ("%pc", target))
+    distance = emit.value(f"sub i64 {to}, {from_}")
+    slots = distance if plan.parcel_cells == 1 else emit.value(f"sdiv exact i64 {distance}, {plan.parcel_cells}")
+    offset = emit.value(f"mul i64 {slots}, {plan.entry_bytes}")
+    dispatch(frame, emit.value(f"getelementptr i8, ptr %e, i64 {offset}"), target, left)
+
+
+def dispatch(frame: Frame, entry: str, pc: str, left: str) -> None:
+    """Runs the instruction at an entry, if any are left to run and it is decoded."""
+    emit = frame.emit
+    stop, on, known, unknown = (emit.label(stem) for stem in ("stop", "on", "known", "unknown"))
+    emit.branch(emit.value(f"icmp eq i64 {left}, 0"), stop, on, unlikely=True)
+    emit.begin(stop)
+    frame.go("left.budget", pc=pc, left=left)
+    emit.begin(on)
+    handler = emit.value(f"load ptr, ptr {entry}")
+    emit.branch(emit.value(f"icmp eq ptr {handler}, null"), unknown, known, unlikely=True)
+    emit.begin(unknown)
+    frame.go("resume", pc=pc, left=left)
+    emit.begin(known)
+    frame.go(handler, entry=entry, pc=pc, left=left)

@@ -1,0 +1,147 @@
+"""What a TLB miss goes to: the machine's own translation and protection, then a filled entry, a trap, or the oracle."""
+
+from __future__ import annotations
+
+from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.outcome import TrapCase
+from popek_vmm.engine.accesses import Reach, address_width
+from popek_vmm.engine.frame import Frame
+from popek_vmm.engine.functions import raise_one
+from popek_vmm.engine.intervals import bounds
+from popek_vmm.engine.plan import FLAG_TABLE, Plan
+
+MOST_RETRIES = 6
+"""Misses of one instruction after which its accesses are taken to evict each other."""
+
+CHUNK = 100
+"""Nodes of a block in these functions, which are compiled fast rather than well."""
+
+LARGEST_ACCESS = 16
+"""Cells of the largest access that a filled TLB entry stands for."""
+
+
+def miss(plan: Plan, each: Reach) -> str:
+    """Translates and protects as the machine says; fills the TLB and starts the instruction again, or traps."""
+    frame = Frame(plan, f"miss.{each.kind}", chunk=CHUNK)
+    emit = frame.emit
+    width = address_width(plan.machine)
+    va = t.var("%va", width)
+    _give_up(frame, va)
+    if not each.pure:
+        frame.go("left.slow")
+        return frame.text()
+    for assumed in each.outcome.assumptions:
+        _refuse(frame, emit.term(t.not_(assumed)))
+    for trap in _by_cause(each):
+        hit, on = emit.label("trap"), emit.label("on")
+        emit.branch(emit.term(trap.condition), hit, on, unlikely=True)
+        emit.begin(hit)
+        outer = dict(emit.known)
+        raise_one(frame, trap, t.var("%next_pc", 64))
+        emit.known = outer
+        emit.begin(on)
+    place = emit.resized(emit.term(each.place), plan.memory.index_width, 64)
+    whole = _whole_page(frame, each)
+    _refuse(frame, emit.value(f"xor i1 {frame.inside(place, 1)}, true"))
+    beyond = emit.value(f"sub i64 {emit.resized(frame.read('%size'), 32, 64)}, 1")
+    last = emit.value(f"add i64 {place}, {beyond}")
+    _refuse(frame, emit.value(f"xor i1 {frame.inside(last, 1)}, true"))
+    for table in each.tables:
+        _mark_table(frame, emit.term(table.condition), emit.resized(emit.term(table.place), table.place.width, 64), table.cells)
+    _fill(frame, each.kind, emit.resized(emit.term(va), width, 64), place, whole)
+    if each.kind == "fetch":
+        frame.go("resume")
+    else:
+        frame.go(emit.value("load ptr, ptr %e"))
+    return frame.text()
+
+
+def _by_cause(each: Reach) -> list[TrapCase]:
+    """The traps of a translation, which exclude each other, those of one cause and payload together."""
+    found: dict[tuple[str, tuple[t.Term, ...]], list[t.Term]] = {}
+    for trap in each.outcome.traps:
+        found.setdefault((trap.cause, trap.payload), []).append(trap.condition)
+    return [TrapCase(t.or_(*conditions), cause, payload, True) for (cause, payload), conditions in found.items()]
+
+
+def _refuse(frame: Frame, condition: str) -> None:
+    """Leaves the step to the oracle under a condition."""
+    emit = frame.emit
+    slow, on = emit.label("slow"), emit.label("on")
+    emit.branch(condition, slow, on, unlikely=True)
+    emit.begin(slow)
+    frame.go("left.slow")
+    emit.begin(on)
+
+
+def _give_up(frame: Frame, va: t.Term) -> None:
+    """Not for us: an access across pages, one that misses again and again, and a miss within a single step for another."""
+    emit, plan = frame.emit, frame.plan
+    at = emit.resized(emit.term(va), va.width, 64)
+    size = emit.resized(emit.term(t.var("%size", 32)), 32, 64)
+    last = emit.value(f"sub i64 {emit.value(f'add i64 {at}, {size}')}, 1")
+    differs = emit.value(f"xor i64 {at}, {last}")
+    crosses = emit.value(f"icmp ugt i64 {differs}, {(1 << plan.page) - 1}")
+    again = emit.value(f"icmp eq i64 {frame.read('%retry')}, %n")
+    tries = emit.value(f"add i32 {frame.read('%retries')}, 1")
+    tries = emit.value(f"select i1 {again}, i32 {tries}, i32 0")
+    frame.control("retry", "%n")
+    frame.control("retries", tries)
+    often = emit.value(f"icmp ugt i32 {tries}, {MOST_RETRIES}")
+    nested = emit.value(f"icmp ne i64 {frame.read('%oneshot')}, 0")
+    _refuse(frame, emit.value(f"or i1 {crosses}, {emit.value(f'or i1 {often}, {nested}')}"))
+
+
+def _whole_page(frame: Frame, each: Reach) -> str:
+    """Whether any access of this kind to this page is allowed, and lies in guest memory at the same distance."""
+    emit, plan = frame.emit, frame.plan
+    va, page = t.var("%va", address_width(plan.machine)), plan.page
+    if page >= va.width:
+        return "false"
+    frame_number = t.extract(va, va.width - 1, page)
+    inner = t.var("%inner", page)
+    moved = t.substitute([each.outcome.ok, each.place], lambda node, _: t.concat(frame_number, inner) if node is va else None)
+    ranges = {
+        "%inner": (t.const(0, page), t.const(-1, page)),
+        "%size": (t.const(1, 32), t.const(LARGEST_ACCESS, 32)),
+    }
+    roots = [moved[each.outcome.ok], moved[each.place]]
+    found = bounds(roots, ranges)
+    low, high = found[roots[1]]
+    allowed = emit.term(t.and_(found[roots[0]][0], t.eq(t.sub(high, low), t.const((1 << page) - 1, low.width))))
+    ends = [frame.inside(emit.resized(emit.term(end), end.width, 64), 1) for end in (low, high)]
+    return emit.value(f"and i1 {allowed}, {emit.value(f'and i1 {ends[0]}, {ends[1]}')}")
+
+
+def _fill(frame: Frame, kind: str, va: str, place: str, whole: str) -> None:
+    """Fills the entry; if not for the whole page, for this one instruction, which must make no other access."""
+    emit, plan = frame.emit, frame.plan
+    single = emit.value(f"icmp ne i8 {frame.read('%single')}, 0")
+    neither = emit.value(f"xor i1 {emit.value(f'or i1 {whole}, {single}')}, true")
+    _refuse(frame, neither)
+    number = emit.value(f"lshr i64 {va}, {plan.page}")
+    at = frame.tlb_entry(kind, number, frame.read("%acting"))
+    emit.line(f"store i64 {number}, ptr {at}")
+    second = emit.value(f"getelementptr inbounds i8, ptr {at}, i64 8")
+    emit.line(f"store i64 {emit.value(f'sub i64 {place}, {va}')}, ptr {second}")
+    once, on = emit.label("once"), emit.label("on")
+    emit.branch(whole, on, once)
+    emit.begin(once)
+    frame.control("oneshot", emit.value(f"ptrtoint ptr {at} to i64"))
+    frame.control("oneshot_left", "%n")
+    frame.go(emit.value("load ptr, ptr %e"), left="1")
+    emit.begin(on)
+
+
+def _mark_table(frame: Frame, condition: str, place: str, cells: int) -> None:
+    """A store to what a walk has read must empty the TLB. A walk outside guest memory is the oracle's."""
+    emit, plan = frame.emit, frame.plan
+    good = frame.inside(place, cells)
+    _refuse(frame, emit.value(f"and i1 {condition}, {emit.value(f'xor i1 {good}, true')}"))
+    for end in (place, emit.value(f"add i64 {place}, {cells - 1}")):
+        granule = emit.value(f"lshr i64 {end}, {plan.granule}")
+        where = emit.value(f"add i64 {granule}, {frame.read('%flags')}")
+        at = emit.value(f"inttoptr i64 {where} to ptr")
+        safe = emit.value(f"select i1 {condition}, ptr {at}, ptr {frame.pointer('%sink')}")
+        old = emit.value(f"load i8, ptr {safe}")
+        emit.line(f"store i8 {emit.value(f'or i8 {old}, {FLAG_TABLE}')}, ptr {safe}")

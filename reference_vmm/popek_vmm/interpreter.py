@@ -1,0 +1,211 @@
+"""The generated machine: load, step, run, get, set, snapshot, restore. What the VMM and the test targets stand on."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import sys
+import zlib
+from dataclasses import dataclass
+from enum import Enum
+from typing import BinaryIO
+
+from popek_grammar import machine as m
+from popek_grammar.decode import decoder_of
+from popek_grammar.load import machine_and_key
+from popek_grammar.words import join_cells
+from popek_vmm.devices import Devices, Halt
+from popek_vmm.engine.build import build
+from popek_vmm.engine.core import Core
+from popek_vmm.engine.layout import Unsupported
+from popek_vmm.engine.plan import LEFT_BUDGET, LEFT_DECODE, LEFT_WATCH
+from popek_vmm.engine.slow import OutsideMemory, Slow
+from popek_vmm.images import BadImage, Image
+from popek_vmm.oracle import Stopped
+
+SNAPSHOT_VERSION = 1
+WHOLE_MEMORY = 24
+"""Index bits up to which a memory without a `ram` region is there entirely."""
+
+
+class Reason(Enum):
+    """Why a run ended."""
+
+    BUDGET = "budget"  # all steps asked for are done
+    HALTED = "halted"  # a device ended the program
+    STOPPED = "stopped"  # the machine cannot go on
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a run ended: after how many steps, with which exit code, and a sentence if the machine cannot go on."""
+
+    reason: Reason
+    steps: int
+    code: int | None = None
+    text: str = ""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a run was made of: instructions decoded, and steps that the oracle took."""
+
+    decoded: int = 0
+    slow: int = 0
+    cached: bool = False
+
+
+class Machine:
+    """A machine that runs programs. Names of state are those of its text."""
+
+    def __init__(self, machine: m.Machine, key: str | None = None, console: BinaryIO | None = None) -> None:
+        self.machine = machine
+        self.built, cached = build(machine, key)
+        self.counts = Counts(cached=cached)
+        low, cells = memory_region(machine)
+        self.core = Core(machine, self.built, low, cells)
+        self.devices = Devices(machine.regions.values(), console or sys.stdout.buffer)
+        self.slow = Slow(self.core, self.devices)
+        self.decoder = decoder_of(machine)
+        self.tohost: int | None = None
+        self.reset()
+
+    @classmethod
+    def load(cls, path: str, config: str | None = None, console: BinaryIO | None = None) -> Machine:
+        """The machine that a file describes."""
+        return cls(*machine_and_key(path, config), console)
+
+    def reset(self) -> None:
+        """Every scalar to its reset value, as the oracle starts. Memory stays."""
+        self.slow.oracle.reset_scalars()
+        for name, value in self.slow.oracle.scalars.items():
+            self.core.set(name, value)
+
+    def boot(self, image: Image) -> None:
+        """Loads a program and points pc at its start. Raises BadImage when it does not fit."""
+        for place, data in image.pieces:
+            try:
+                self.core.load(data, place)
+            except IndexError as error:
+                raise BadImage(str(error)) from None
+        if image.entry is not None:
+            self.set(self.machine.pc, image.entry)
+        self.tohost = image.symbols.get("tohost")
+        if self.tohost is not None and self.core.inside(self.tohost, 8):
+            self.core.watch(self.tohost, 8)
+
+    # -- state -------------------------------------------------------------------------------------------------------
+
+    def get(self, name: str, index: int = 0) -> int:
+        """A scalar, an element of an array, or a cell of memory."""
+        return self.core.cell(index) if name == self.machine.main_memory else self.core.get(name, index)
+
+    def set(self, name: str, value: int, index: int = 0) -> None:
+        """Writes a scalar, an element (not one that is always zero) or a cell of memory."""
+        if name == self.machine.main_memory:
+            return self.slow.oracle.arrays[name].update({index: value})
+        array = self.machine.arrays.get(name)
+        if array is None or array.zero_at != index:
+            self.core.set(name, value, index)
+
+    def word(self, place: int, cells: int) -> int:
+        """Cells of memory as one number, in the memory's order."""
+        memory = self.machine.arrays[self.machine.main_memory or ""]
+        return join_cells([self.core.cell(place + n) for n in range(cells)], memory.width, memory.big_endian)
+
+    def snapshot(self) -> bytes:
+        """All state, for a machine of the same text. Decoded code and translations are found anew."""
+        body = (SNAPSHOT_VERSION, self._identity(), bytes(self.core.state.bytes), zlib.compress(bytes(self.core.memory.bytes), 1))
+        return pickle.dumps(body)
+
+    def restore(self, snapshot: bytes) -> None:
+        """Takes a state back. ValueError for a snapshot of another machine or version."""
+        version, identity, state, memory = pickle.loads(snapshot)
+        if version != SNAPSHOT_VERSION or identity != self._identity():
+            raise ValueError("a snapshot of another machine, or of another version of popek")
+        old = bytes(self.core.memory.bytes)
+        new = zlib.decompress(memory)
+        for name in [*self.machine.scalars, *(a for a in self.machine.arrays if a != self.machine.main_memory)]:
+            slot = self.built.shape.layout.slots[name]
+            part = slice(slot.offset, slot.offset + slot.size * slot.count)
+            self.core.state.bytes[part] = state[part]
+        if old != new:
+            self.core.memory.bytes[:] = new
+            self.core.forget_all()
+        self.core.control("dirty", 1)
+
+    def _identity(self) -> str:
+        return hashlib.blake2b(repr(self.built.shape.layout).encode(), digest_size=16).hexdigest()
+
+    # -- running -----------------------------------------------------------------------------------------------------
+
+    def step(self) -> Exit:
+        """One step: an instruction, with the trap that it raises, or an interrupt."""
+        return self.run(1)
+
+    def step_by_oracle(self) -> Exit:
+        """The same step, by the oracle on the same state."""
+        try:
+            self.counts.slow += 1
+            self.slow.step()
+            if self.tohost is not None:
+                self._host_word()
+        except Halt as halt:
+            return Exit(Reason.HALTED, 1, halt.code)
+        except (Stopped, OutsideMemory) as error:
+            return Exit(Reason.STOPPED, 0, None, str(error))
+        return Exit(Reason.BUDGET, 1)
+
+    def run(self, budget: int) -> Exit:
+        """At most `budget` steps. The same start and budgets give the same states, however a run is cut up."""
+        left = budget
+        try:
+            while left > 0:
+                why, left = self.core.run(left)
+                if why == LEFT_BUDGET:
+                    break
+                if why == LEFT_WATCH:
+                    self._host_word()
+                elif why != LEFT_DECODE or not self._decode(self.core.field("place")):
+                    stepped = self.step_by_oracle()
+                    left -= stepped.steps
+                    if stepped.reason is not Reason.BUDGET:
+                        return Exit(stepped.reason, budget - left, stepped.code, stepped.text)
+        except Halt as halt:
+            return Exit(Reason.HALTED, budget - left, halt.code)
+        return Exit(Reason.BUDGET, budget - left)
+
+    def _decode(self, place: int) -> bool:
+        """Decodes the instruction at a place in memory; False where the oracle has to look."""
+        parcel = self.built.shape.parcel_cells
+        memory = self.machine.arrays[self.machine.main_memory or ""]
+        if not self.core.inside(place, parcel):
+            return False
+
+        def read(number: int) -> int:
+            at = place + number * parcel
+            cells = [self.core.cell(at + n) for n in range(parcel)]
+            return join_cells(cells, memory.width, self.machine.order != "little")
+
+        found = self.decoder.decode_cells(read)
+        if found is None or not self.core.enter(place, found):
+            return False
+        self.counts.decoded += 1
+        return True
+
+    def _host_word(self) -> None:
+        """The host-target interface: an odd word at `tohost` ends the program, with the rest of it as exit code."""
+        assert self.tohost is not None
+        word = self.word(self.tohost, 8)
+        if word & 1:
+            raise Halt(word >> 1)
+
+
+def memory_region(machine: m.Machine) -> tuple[int, int]:
+    """First cell and size of guest memory: the `ram` region, or all of a small memory."""
+    if machine.main_memory is None:
+        raise Unsupported(f"{machine.name} has no memory to run programs from")
+    declared = [region for region in machine.regions.values() if region.device is None]
+    if declared:
+        return declared[0].at, declared[0].size
+    return 0, 1 << min(machine.arrays[machine.main_memory].index_width, WHOLE_MEMORY)
