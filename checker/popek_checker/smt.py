@@ -83,6 +83,7 @@ class Smt:
         self._lowerings = {opaque: Lowering(self.context, opaque) for opaque in (True, False)}
         self._solver = z3.SimpleSolver(ctx=self.context)
         self.dump: list[str] | None = None
+        self._answered: dict[tuple[Term, bool], Answer] = {}
 
     def check(self, constraints: Sequence[Term], model: bool = True) -> Answer:
         """Decides the conjunction. Folding first; then opaque arithmetic; then, if that finds a model, the real one.
@@ -106,6 +107,16 @@ class Smt:
         return self._ask(goal, opaque=False)
 
     def _ask(self, goal: Term, opaque: bool, model: bool = True) -> Answer:
+        """An answer without a model stands for the same question in every other claim and instruction that comes to it."""
+        known = self._answered.get((goal, opaque))
+        if known is not None and (known.status is Status.UNSAT or not model):
+            return known
+        answer = self._solved(goal, opaque, model)
+        if answer.status is not Status.UNKNOWN:
+            self._answered[goal, opaque] = Answer(answer.status)
+        return answer
+
+    def _solved(self, goal: Term, opaque: bool, model: bool) -> Answer:
         lowering = self._lowerings[opaque]
         formula = lowering.formula(goal)
         start = time.perf_counter()

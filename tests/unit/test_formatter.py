@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,7 @@ from popek_grammar.formatter import format_text
 from popek_grammar.parser import parse_text
 from unit.syntax_samples import EVERYTHING
 
+SPEC = Path(__file__).resolve().parents[2] / "spec"
 FUZZ = int(os.environ.get("POPEK_FUZZ", "25"))
 
 
@@ -119,3 +121,10 @@ def test_blanks_do_not_matter(data: st.DataObject) -> None:
     text = "\n".join([*ragged[:at], *[""] * data.draw(st.integers(0, 3)), *ragged[at:]])
     once = format_text(text)
     assert format_text(once) == once
+
+
+@pytest.mark.parametrize("path", sorted(SPEC.rglob("*.isa")), ids=lambda path: path.name)
+def test_what_is_shipped_is_formatted(path: Path) -> None:
+    """Nobody who formats a shipped text finds it changed."""
+    text = path.read_text()
+    assert format_text(text, path.name) == text
