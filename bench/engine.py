@@ -60,10 +60,11 @@ def main(folder: str | None = None) -> None:
 
 
 def _interpreter(data: bytes, guest: Guest, count: int) -> tuple[float, int]:
+    from popek_vmm.consoles import Stream
     from popek_vmm.images import elf
     from popek_vmm.interpreter import Machine
 
-    machine = Machine.load(str(ROOT / "spec/riscv/riscv.isa"), "rv64", io.BytesIO())
+    machine = Machine.load(str(ROOT / "spec/riscv/riscv.isa"), "rv64", Stream(io.BytesIO()))
     image = elf(data, 64)
     machine.boot(image)
     machine.core.load(guest.reps.to_bytes(8, "little"), image.symbols["bench_reps"])

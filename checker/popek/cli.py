@@ -277,9 +277,12 @@ def disasm(spec: str, image: str, config: str | None, origin: str) -> None:
 @click.option("--max-instructions", type=click.IntRange(0), default=None, help="Stop after so many steps.")
 @click.option("--stats", is_flag=True, help="Print steps and speed at the end, to standard error.")
 @click.option("--trace", is_flag=True, help="Print every step, to standard error; slow.")
+@click.option("--console", is_flag=True, help="Give the guest's console standard input too; Ctrl-A X leaves.")
+@click.option("--disk", type=click.Path(dir_okay=False), help="A file that is the guest's disk, for machines with one.")
+@click.option("--read-only", is_flag=True, help="The disk takes no writes.")
 def run(
     spec: str, image: str, config: str | None, engine: str, origin: str | None, max_instructions: int | None, stats: bool,
-    trace: bool,
+    trace: bool, console: bool, disk: str | None, read_only: bool,
 ) -> int:  # fmt: skip
     """Run a program, an ELF executable or a flat binary, on a machine. The exit code is the program's own.
 
@@ -290,7 +293,8 @@ def run(
     from popek.running import Wanted, run_image
 
     start = None if origin is None else number(origin, "--origin")
-    return run_image(locate(spec), image, Wanted(config, engine == "oracle", start, max_instructions, stats, trace))
+    wanted = Wanted(config, engine == "oracle", start, max_instructions, stats, trace, console, disk, read_only)
+    return run_image(locate(spec), image, wanted)
 
 
 @popek.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +12,15 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from popek_vmm.devices.device import Console, Disk
     from popek_vmm.images import Image
     from popek_vmm.interpreter import Exit, Machine
 
 BUDGET_CODE, STOPPED_CODE = 124, 125
-CHUNK = 1 << 26
-"""Steps between looks at the keyboard: Ctrl-C waits for these at most."""
+MOST_ELEMENTS = 64
+"""Of an array, so many elements are looked at when the state is printed."""
+CHUNK, LISTENING = 1 << 26, 1 << 19
+"""Steps after which Ctrl-C is felt, and after which keys are, if they are listened to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +33,51 @@ class Wanted:
     most: int | None
     stats: bool
     trace: bool
+    keyboard: bool = False
+    disk: str | None = None
+    read_only: bool = False
 
 
 def run_image(spec: str, image: str, wanted: Wanted) -> int:
     """Runs a program to its end; the exit code."""
-    running = _booted(spec, image, wanted)
-    start = time.perf_counter()
-    ended = _go(running, wanted)
+    with _console(wanted) as console:
+        running = _booted(spec, image, wanted, console)
+        start = time.perf_counter()
+        ended = _go(running, wanted)
     seconds = time.perf_counter() - start
     if wanted.stats:
         click.echo(_stats(running, ended, seconds), err=True)
+    if ended.code is None:
+        click.echo(_state(running), err=True)
     return _code(ended)
 
 
-def _booted(spec: str, path: str, wanted: Wanted) -> Machine:
+def _console(wanted: Wanted) -> AbstractContextManager[Console]:
+    """The terminal, with its keys if they are asked for."""
+    from popek_vmm.consoles import Stream, keyboard
+
+    return keyboard() if wanted.keyboard else nullcontext(Stream(sys.stdout.buffer))
+
+
+def _disk(wanted: Wanted) -> Disk | None:
+    from popek_vmm.disks import FileDisk
+
     try:
-        from popek_vmm.devices import UnknownDevice
+        return FileDisk(Path(wanted.disk), wanted.read_only) if wanted.disk is not None else None
+    except OSError as error:
+        raise click.UsageError(f"cannot open {wanted.disk}: {error.strerror}") from None
+
+
+def _booted(spec: str, path: str, wanted: Wanted, console: Console) -> Machine:
+    try:
+        from popek_vmm.devices.board import UnknownDevice
         from popek_vmm.engine.layout import Unsupported
         from popek_vmm.images import BadImage
         from popek_vmm.interpreter import Machine
 
         data = Path(path).read_bytes()
         try:
-            running = Machine.load(spec, wanted.config)
+            running = Machine.load(spec, wanted.config, console, _disk(wanted))
             running.boot(_image(running, data, wanted.origin))
         except (BadImage, Unsupported, UnknownDevice) as error:
             raise click.UsageError(f"{path}: {error}") from None
@@ -72,11 +98,16 @@ def _image(running: Machine, data: bytes, origin: int | None) -> Image:
 
 
 def _go(running: Machine, wanted: Wanted) -> Exit:
+    from popek_vmm.consoles import Left
     from popek_vmm.interpreter import Exit, Reason
 
-    done = 0
+    done, chunk = 0, LISTENING if wanted.keyboard else CHUNK
     while wanted.most is None or done < wanted.most:
-        room = CHUNK if wanted.most is None else min(CHUNK, wanted.most - done)
+        room = chunk if wanted.most is None else min(chunk, wanted.most - done)
+        try:
+            running.devices.poll()
+        except Left:
+            return Exit(Reason.LEFT, done)
         if wanted.trace or wanted.oracle:
             ended = running.step_by_oracle() if wanted.oracle else running.step()
             if wanted.trace:
@@ -99,7 +130,23 @@ def _stats(running: Machine, ended: Exit, seconds: float) -> str:
     )
 
 
+def _state(running: Machine) -> str:
+    """All state but memory that is not zero, by the text's own names."""
+    made = running.machine
+    lines = [f"{name} = {value:#x}" for name in made.scalars if (value := running.get(name))]
+    for array in made.arrays.values():
+        if not array.memory:
+            found = {index: running.get(array.name, index) for index in range(min(1 << array.index_width, MOST_ELEMENTS))}
+            lines += [f"{array.name}[{index}] = {value:#x}" for index, value in found.items() if value]
+    return "\n".join(lines)
+
+
 def _code(ended: Exit) -> int:
+    from popek_vmm.interpreter import Reason
+
+    if ended.reason is Reason.LEFT:
+        click.echo(f"left after {ended.steps} steps", err=True)
+        return 0
     if ended.code is not None:
         return ended.code & 0xFF
     if ended.text:

@@ -785,6 +785,37 @@ class Region:
     size: int
     device: str | None
     span: Span
+    wires: tuple[Wire, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A device's pin and what it is connected to: a scalar, or a numbered line of another region's device."""
+
+    pin: str
+    target: str
+    line: int | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """64 bits that advance by one with every step, or with every instruction that completes."""
+
+    name: str
+    completed: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Devicetree:
+    """The file that describes the platform to guests, beside the machine's own; where it is put; what holds that address."""
+
+    file: str
+    at: int
+    holder: str
+    index: int
+    span: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -890,6 +921,8 @@ class Machine:
     choices: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     given: Mapping[str, int] = field(default_factory=dict)
     regions: Mapping[str, Region] = field(default_factory=dict)
+    clocks: tuple[Clock, ...] = ()
+    devicetree: Devicetree | None = None
 
     @property
     def setting(self) -> str:

@@ -8,18 +8,21 @@ import sys
 import zlib
 from dataclasses import dataclass
 from enum import Enum
-from typing import BinaryIO
 
 from popek_grammar import machine as m
 from popek_grammar.decode import decoder_of
 from popek_grammar.load import machine_and_key
 from popek_grammar.words import join_cells
-from popek_vmm.devices import Devices, Halt
+from popek_vmm.consoles import Stream
+from popek_vmm.devices.board import Board
+from popek_vmm.devices.device import Console, Disk, Halt, Surroundings
+from popek_vmm.devicetree import place_devicetree
 from popek_vmm.engine.build import build
 from popek_vmm.engine.core import Core
 from popek_vmm.engine.layout import Unsupported
 from popek_vmm.engine.plan import LEFT_BUDGET, LEFT_DECODE, LEFT_WATCH
 from popek_vmm.engine.slow import OutsideMemory, Slow
+from popek_vmm.htif import HostTarget
 from popek_vmm.images import BadImage, Image
 from popek_vmm.oracle import Stopped
 
@@ -34,6 +37,7 @@ class Reason(Enum):
     BUDGET = "budget"  # all steps asked for are done
     HALTED = "halted"  # a device ended the program
     STOPPED = "stopped"  # the machine cannot go on
+    LEFT = "left"  # somebody at the console has had enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +62,34 @@ class Counts:
 class Machine:
     """A machine that runs programs. Names of state are those of its text."""
 
-    def __init__(self, machine: m.Machine, key: str | None = None, console: BinaryIO | None = None) -> None:
+    def __init__(
+        self, machine: m.Machine, key: str | None = None, console: Console | None = None, disk: Disk | None = None
+    ) -> None:
         self.machine = machine
         self.built, cached = build(machine, key)
         self.counts = Counts(cached=cached)
         low, cells = memory_region(machine)
         self.core = Core(machine, self.built, low, cells)
-        self.devices = Devices(machine.regions.values(), console or sys.stdout.buffer)
+        self.console = console or Stream(sys.stdout.buffer)
+        self.disk = disk
+        self.devices = self._board()
         self.slow = Slow(self.core, self.devices)
         self.decoder = decoder_of(machine)
-        self.tohost: int | None = None
+        self.host: HostTarget | None = None
         self.reset()
 
     @classmethod
-    def load(cls, path: str, config: str | None = None, console: BinaryIO | None = None) -> Machine:
+    def load(cls, path: str, config: str | None = None, console: Console | None = None, disk: Disk | None = None) -> Machine:
         """The machine that a file describes."""
-        return cls(*machine_and_key(path, config), console)
+        return cls(*machine_and_key(path, config), console, disk)
+
+    def _board(self) -> Board:
+        """Fresh devices."""
+        return Board(self.machine.regions.values(), self.core, Surroundings(self.console, self.disk, self.core))
 
     def reset(self) -> None:
-        """Every scalar to its reset value, as the oracle starts. Memory stays."""
+        """Every scalar to its reset value, as the oracle starts, and fresh devices. Memory stays."""
+        self.devices = self.slow.bus = self.slow.memory.bus = self._board()
         self.slow.oracle.reset_scalars()
         for name, value in self.slow.oracle.scalars.items():
             self.core.set(name, value)
@@ -90,9 +103,11 @@ class Machine:
                 raise BadImage(str(error)) from None
         if image.entry is not None:
             self.set(self.machine.pc, image.entry)
-        self.tohost = image.symbols.get("tohost")
-        if self.tohost is not None and self.core.inside(self.tohost, 8):
-            self.core.watch(self.tohost, 8)
+        place_devicetree(self.machine, self.core)
+        tohost, fromhost = (image.symbols.get(name) for name in ("tohost", "fromhost"))
+        if tohost is not None and self.core.inside(tohost, 8) and self.built.shape.cell_bytes == 1:
+            self.host = HostTarget(tohost, fromhost, self.core, self.console)
+            self.core.watch(tohost, 8)
 
     # -- state -------------------------------------------------------------------------------------------------------
 
@@ -148,8 +163,9 @@ class Machine:
         try:
             self.counts.slow += 1
             self.slow.step()
-            if self.tohost is not None:
-                self._host_word()
+            self.devices.settle()
+            if self.host is not None:
+                self.host.look()
         except Halt as halt:
             return Exit(Reason.HALTED, 1, halt.code)
         except (Stopped, OutsideMemory) as error:
@@ -161,11 +177,14 @@ class Machine:
         left = budget
         try:
             while left > 0:
-                why, left = self.core.run(left)
+                due = self.devices.due()
+                room = left if due is None else min(left, due)
+                why, rest = self.core.run(room)
+                left -= room - rest
                 if why == LEFT_BUDGET:
-                    break
-                if why == LEFT_WATCH:
-                    self._host_word()
+                    self.devices.settle()
+                elif why == LEFT_WATCH and self.host is not None:
+                    self.host.look()
                 elif why != LEFT_DECODE or not self._decode(self.core.field("place")):
                     stepped = self.step_by_oracle()
                     left -= stepped.steps
@@ -192,13 +211,6 @@ class Machine:
             return False
         self.counts.decoded += 1
         return True
-
-    def _host_word(self) -> None:
-        """The host-target interface: an odd word at `tohost` ends the program, with the rest of it as exit code."""
-        assert self.tohost is not None
-        word = self.word(self.tohost, 8)
-        if word & 1:
-            raise Halt(word >> 1)
 
 
 def memory_region(machine: m.Machine) -> tuple[int, int]:

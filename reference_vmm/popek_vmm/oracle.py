@@ -41,6 +41,9 @@ class Executed:
     arrays: dict[str, dict[int, int]]
 
 
+CLOCK_MASK = (1 << 64) - 1
+
+
 class Oracle:
     """A machine with a concrete state.
 
@@ -81,7 +84,15 @@ class Oracle:
     # -- one step ----------------------------------------------------------------------------------------------------
 
     def step(self) -> Stepped:
-        """An interrupt if one is deliverable; else fetch, decode, execute; a trap is entered in the same step."""
+        """An interrupt if one is deliverable; else fetch, decode, execute; a trap is entered in the same step. Clocks advance."""
+        before = {clock.name: self.scalars[clock.name] for clock in self.machine.clocks}
+        stepped = self._step()
+        for clock in self.machine.clocks:
+            if self.scalars[clock.name] == before[clock.name] and not (clock.completed and stepped.trap is not None):
+                self.scalars[clock.name] = before[clock.name] + 1 & CLOCK_MASK
+        return stepped
+
+    def _step(self) -> Stepped:
         state = self.state()
         interrupt = self._interrupt(state)
         if interrupt is not None:

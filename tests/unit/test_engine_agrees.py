@@ -16,6 +16,7 @@ from popek_vmm.oracle import Oracle, Stopped
 
 pytest.importorskip("llvmlite")
 
+from popek_vmm.consoles import Stream
 from popek_vmm.interpreter import Exit, Machine, Reason
 
 STATES = int(os.environ.get("POPEK_STATES", "1"))
@@ -25,7 +26,7 @@ LEFT_OUT = {"riscv/hypervisor.isa"}
 
 @lru_cache(maxsize=1)
 def interpreter(file: str, config: str) -> Machine:
-    return Machine.load(str(SPEC / file), config, io.BytesIO())
+    return Machine.load(str(SPEC / file), config, Stream(io.BytesIO()))
 
 
 def number(rng: random.Random, width: int, boundary: bool) -> int:

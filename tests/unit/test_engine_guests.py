@@ -18,6 +18,7 @@ from popek_grammar.assemble import assemble
 
 pytest.importorskip("llvmlite")
 
+from popek_vmm.consoles import Stream
 from popek_vmm.images import BadImage, Image, elf, flat
 from popek_vmm.interpreter import Exit, Machine, Reason
 
@@ -28,7 +29,7 @@ FINISH = "lui t0, 0x100; lui t1, 5; addi t1, t1, 0x555; sw t1, 0(t0)\nj ."
 @lru_cache(maxsize=1)
 def shared() -> tuple[Machine, io.BytesIO]:
     console = io.BytesIO()
-    return Machine.load(str(SPEC / FILE), "rv64", console), console
+    return Machine.load(str(SPEC / FILE), "rv64", Stream(console)), console
 
 
 def booted(text: str) -> Machine:

@@ -1,4 +1,4 @@
-"""What the author says of the machine: placement, regions, witness programs, theorems, and that they name what there is."""
+"""What the author says of the machine: placement, witness programs, theorems, and that they name what there is."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ def claims(work: Work) -> None:
     for node in work.each("placement"):
         with ctx.recover():
             draft.placement = theorems.placement(ctx, node)
-    for node in work.each("region"):
-        with ctx.recover():
-            theorems.region(ctx, node, draft.regions)
     for node in work.each("program"):
         draft.program = theorems.program(ctx, node)
     for node in work.each("theorem"):

@@ -16,6 +16,7 @@ from popek_grammar.elaborate.context import names
 from popek_grammar.elaborate.encodings import overlaps
 from popek_grammar.elaborate.expressions import check, text_of, value
 from popek_grammar.elaborate.functions import function, no_recursion, signature
+from popek_grammar.elaborate.platform import platform
 from popek_grammar.elaborate.statements import cause, guard
 from popek_grammar.elaborate.types import bits_type
 from popek_grammar.elaborate.work import Work
@@ -152,6 +153,7 @@ def meanings(work: Work) -> None:
     for node in work.each("interrupts"):
         with ctx.recover():
             draft.interrupts = traps.interrupts(ctx, node)
+    platform(work)
     claims(work)
 
 
@@ -279,4 +281,5 @@ def frozen(work: Work) -> m.Machine:
         interrupts=draft.interrupts,
         translations=draft.translations, protections=draft.protections, placement=draft.placement,
         program=draft.program, theorems=draft.theorems, choices=ctx.choices, given=work.given, regions=draft.regions,
+        clocks=tuple(draft.clocks), devicetree=draft.devicetree,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Placement, regions, theorem clauses, witness programs."""
+"""Placement, theorem clauses, witness programs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate.constants import constant, truth
 from popek_grammar.elaborate.context import Context, Node, names
 from popek_grammar.elaborate.expressions import check, condition, text_of
 from popek_grammar.elaborate.places import place
@@ -47,24 +46,6 @@ def placement(ctx: Context, node: Tree[Token]) -> m.Placement:
                     width = m.Bits(ctx.arrays[str(name)].index_width)
                     memory = (str(name), check(ctx, base, width), check(ctx, size, width))
     return m.Placement(tuple(parameters.items()), tuple(host), tuple(where), memory)
-
-
-def region(ctx: Context, node: Tree[Token], known: dict[str, m.Region]) -> None:
-    """Where memory and devices lie, for programs to run; added to `known` if it is there in this configuration."""
-    name, at, size, kind, device, when = node.children
-    if when is not None and truth(ctx, when) is False:
-        return
-    start, count = constant(ctx, at), constant(ctx, size)
-    if start is None or count is None or start < 0 or count < 1:
-        ctx.fail("E0434", "a region starts at a constant address and has a constant size of at least 1", node)
-    if (str(kind), device is None) not in (("ram", True), ("io", False)):
-        ctx.fail("E0435", "a region is `ram`, or `io` and the kind of its device", node)
-    if any(start < other.at + other.size and other.at < start + count for other in known.values()):
-        ctx.fail("E0436", f"region `{name}` overlaps another", node)
-    memory = next((array for array in ctx.arrays.values() if array.memory), None)
-    if memory is None or start + count > 1 << memory.index_width:
-        ctx.fail("E0437", f"region `{name}` lies outside the memory's addresses", node)
-    known[str(name)] = m.Region(str(name), start, count, None if device is None else str(device), ctx.span(node))
 
 
 def theorem(ctx: Context, node: Tree[Token], configs: tuple[str, ...], source: str) -> m.Theorem:

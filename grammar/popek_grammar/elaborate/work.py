@@ -41,6 +41,8 @@ class Draft:
     protections: dict[str, m.Protection] = field(default_factory=dict)
     placement: m.Placement | None = None
     regions: dict[str, m.Region] = field(default_factory=dict)
+    clocks: list[m.Clock] = field(default_factory=list)
+    devicetree: m.Devicetree | None = None
     program: tuple[tuple[str, str | None, str], ...] = ()
     theorems: dict[str, m.Theorem] = field(default_factory=dict)
 

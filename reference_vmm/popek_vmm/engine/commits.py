@@ -67,7 +67,10 @@ def commit(frame: Frame, done: Effects) -> str | None:
         for write in writes:
             _write_element(frame, name, write)
     for name, value in done.scalars.items():
-        frame.write(name, emit.term(value))
+        if name in frame.plan.clocks:
+            _write_clock(frame, name, value)
+        else:
+            frame.write(name, emit.term(value))
     if changed is not None:
         old = frame.read("%dirty")
         frame.control("dirty", emit.value(f"or i8 {old}, {emit.resized(changed, 1, 8)}"))
@@ -76,6 +79,15 @@ def commit(frame: Frame, done: Effects) -> str | None:
         found = _write_memory(frame, wide, *place)
         watched = found if watched is None else emit.value(f"or i1 {watched}, {found}")
     return watched
+
+
+def _write_clock(frame: Frame, name: str, value: Term) -> None:
+    """A clock that is set shows that value in the next step; one that keeps its value goes on."""
+    emit = frame.emit
+    same = emit.value(f"icmp eq i64 {emit.term(value)}, {emit.term(t.var(name, value.width))}")
+    left = emit.value("sub i64 %n, 1")
+    slot = emit.value(f"add i64 {emit.term(value)}, {left}")
+    frame.write(name, emit.value(f"select i1 {same}, i64 {frame.read(name)}, i64 {slot}"))
 
 
 def _changed(frame: Frame, done: Effects) -> str | None:

@@ -12,6 +12,7 @@ from popek_vmm.engine.build import Built
 from popek_vmm.engine.compiled import link
 from popek_vmm.engine.plan import FLAG_CODE, FLAG_WATCH
 
+CLOCK_MASK = (1 << 64) - 1
 MARGIN = 64
 """Bytes beyond guest memory that stay unused."""
 
@@ -84,6 +85,16 @@ class Core:
         self.memory.bytes[at : at + len(data)] = data
         self.forget(place, len(data))
 
+    def fetch(self, place: int, size: int) -> bytes:
+        """Bytes of a memory of 8-bit cells. IndexError outside guest memory."""
+        if not self.inside(place, size):
+            raise IndexError(f"{size} cells at {place:#x} are not in the memory")
+        return bytes(self.memory.bytes[place - self.low : place - self.low + size])
+
+    def put(self, place: int, data: bytes) -> None:
+        """What a device writes, in bytes. IndexError outside guest memory."""
+        self.load(data, place)
+
     def forget(self, place: int, count: int) -> None:
         """Drops all that was decoded from cells or depends on a translation."""
         for at in range(max(place - self.shape.longest + 1, self.low), min(place + count, self.low + self.cells)):
@@ -137,8 +148,17 @@ class Core:
         """Runs at most `budget` steps: why it left, and how many steps are left."""
         self.control("left", budget)
         self.control("retry", -1)
+        self._shift_clocks(budget)
         self._run(self.state.address)
-        return self.field("exit"), self.field("left")
+        left = self.field("left")
+        self._shift_clocks(-left)
+        return self.field("exit"), left
+
+    def _shift_clocks(self, steps: int) -> None:
+        """Generated code takes the steps that are left from what it finds in the slot of a clock."""
+        for name in self.shape.clocks:
+            slot = self.shape.layout.slots[name]
+            self.state.put(slot.offset, slot.size, self.state.number(slot.offset, slot.size) + steps & CLOCK_MASK)
 
 
 def operand_values(decoded: Decoded) -> Iterator[tuple[str, int]]:

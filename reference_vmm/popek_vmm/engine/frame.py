@@ -99,8 +99,16 @@ class Frame:
         if name.startswith("%payload."):
             wide = self.read("%payload", name.removeprefix("%payload."))
             return self.emit.resized(wide, 128, max(width, 1))
+        if name in self.plan.clocks:
+            return self.emit.value(f"sub i64 {self.read(name)}, %n")
         slot = self.plan.layout.slots[name]
         return self.emit.resized(self.read(name), max(slot.width, 1), max(width, 1))
+
+    def shift_clocks(self, by: str, only_completed: bool = False) -> None:
+        """Adds to the slots of clocks: their values jump, or stay when the count of steps left jumps as much."""
+        for clock in self.plan.clocks.values():
+            if clock.completed or not only_completed:
+                self.write(clock.name, self.emit.value(f"add i64 {self.read(clock.name)}, {by}"))
 
     # -- the TLB -----------------------------------------------------------------------------------------------------
 

@@ -66,6 +66,8 @@ def finish(frame: Frame, done: Effects, following: Term | None) -> None:
     """Goes on after an instruction has completed, or a trap is entered (no `following`)."""
     emit = frame.emit
     watched = commit(frame, done)
+    if following is None:
+        frame.shift_clocks("-1", only_completed=True)
     left = emit.value("sub i64 %n, 1")
     pc = emit.term(done.pc)
     if watched is not None:

@@ -36,11 +36,11 @@ def _run(plan: Plan) -> str:
 def _leave(plan: Plan, name: str, code: int) -> str:
     """Stores pc and what is left of the budget, and returns to the host."""
     frame = Frame(plan, name)
-    left = "%n"
     oneshot = frame.emit.value(f"icmp ne i64 {frame.read('%oneshot')}, 0")
-    whole = frame.emit.value(f"sub i64 {frame.read('%oneshot_left')}, 1")
-    whole = frame.emit.value(f"add i64 {whole}, %n")
-    left = frame.emit.value(f"select i1 {oneshot}, i64 {whole}, i64 %n")
+    held = frame.emit.value(f"sub i64 {frame.read('%oneshot_left')}, 1")
+    held = frame.emit.value(f"select i1 {oneshot}, i64 {held}, i64 0")
+    left = frame.emit.value(f"add i64 {held}, %n")
+    frame.shift_clocks(held)
     _forget_oneshot(frame, oneshot)
     frame.control("left", left)
     frame.control("exit", code)
@@ -67,6 +67,7 @@ def _leave_budget(plan: Plan) -> str:
     emit.branch(oneshot, on, end)
     emit.begin(on)
     left = emit.value(f"sub i64 {frame.read('%oneshot_left')}, 1")
+    frame.shift_clocks(left)
     _forget_oneshot(frame, "true")
     frame.go("settle", left=left)
     emit.begin(end)

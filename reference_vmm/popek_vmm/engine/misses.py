@@ -129,6 +129,7 @@ def _fill(frame: Frame, kind: str, va: str, place: str, whole: str) -> None:
     emit.begin(once)
     frame.control("oneshot", emit.value(f"ptrtoint ptr {at} to i64"))
     frame.control("oneshot_left", "%n")
+    frame.shift_clocks(emit.value("sub i64 1, %n"))
     frame.go(emit.value("load ptr, ptr %e"), left="1")
     emit.begin(on)
 

@@ -77,6 +77,11 @@ class Plan:
         return self.machine.scalars[self.machine.pc]
 
     @cached_property
+    def clocks(self) -> Mapping[str, m.Clock]:
+        """What advances with every step, by name. Its slot holds the value plus the steps that are left."""
+        return {clock.name: clock for clock in self.machine.clocks}
+
+    @cached_property
     def entry_fields(self) -> Mapping[str, Mapping[str, tuple[int, int]]]:
         """Of each instruction, operand variables by offset and size in a pre-decoded entry."""
         return {name: _fields(self.machine, each) for name, each in self.machine.instructions.items()}
@@ -109,6 +114,11 @@ def plan(machine: m.Machine) -> Plan:
     run = Run(machine, symbolic(machine), Translated(), first_choice)
     interrupts = tuple((condition, cause.name) for condition, cause in deliverable(run))
     bits = machine.arrays[machine.main_memory].width
+    for clock in machine.clocks:
+        if clock.name in dependencies([*roots, *usual.values(), *(condition for condition, _ in interrupts)], machine):
+            raise Unsupported(
+                f"translations or interrupts of {machine.name} depend on the clock {clock.name}: wire a timer instead"
+            )
     return Plan(
         machine, reaches, usual, dependencies(list(usual.values()), machine),
         dependencies(roots, machine) - {machine.main_memory},

@@ -1,0 +1,99 @@
+"""What stands around the processor, for programs to run: regions of memory and devices, their wires, clocks."""
+
+from __future__ import annotations
+
+from lark import Token, Tree
+
+from popek_grammar import machine as m
+from popek_grammar.elaborate.constants import constant, truth
+from popek_grammar.elaborate.context import Context, names
+from popek_grammar.elaborate.expressions import text_of
+from popek_grammar.elaborate.places import place
+from popek_grammar.elaborate.work import Work
+
+
+def platform(work: Work) -> None:
+    """Regions and what they are wired to, clocks, the devicetree."""
+    ctx, draft = work.ctx, work.draft
+    for node in work.each("region"):
+        with ctx.recover():
+            _region(ctx, node, draft.regions)
+    _wires_lead_somewhere(ctx, draft.regions)
+    for node in work.each("clock"):
+        with ctx.recover():
+            draft.clocks.extend(_clocks(ctx, node))
+    for node in work.each("devicetree"):
+        with ctx.recover():
+            draft.devicetree = _devicetree(ctx, node) or draft.devicetree
+
+
+def _region(ctx: Context, node: Tree[Token], known: dict[str, m.Region]) -> None:
+    """Added to `known` if it is there in this configuration."""
+    name, at, size, kind, device, when, wires = node.children
+    if when is not None and truth(ctx, when) is False:
+        return
+    start, count = constant(ctx, at), constant(ctx, size)
+    if start is None or count is None or start < 0 or count < 1:
+        ctx.fail("E0434", "a region starts at a constant address and has a constant size of at least 1", node)
+    if (str(kind), device is None) not in (("ram", True), ("io", False)):
+        ctx.fail("E0435", "a region is `ram`, or `io` and the kind of its device", node)
+    if any(start < other.at + other.size and other.at < start + count for other in known.values()):
+        ctx.fail("E0436", f"region `{name}` overlaps another", node)
+    memory = next((array for array in ctx.arrays.values() if array.memory), None)
+    if memory is None or start + count > 1 << memory.index_width:
+        ctx.fail("E0437", f"region `{name}` lies outside the memory's addresses", node)
+    listed = wires.find_data("wire") if isinstance(wires, Tree) else ()
+    made = tuple(sorted((_wire(ctx, each) for each in listed), key=lambda wire: (wire.span.line, wire.span.column)))
+    known[str(name)] = m.Region(str(name), start, count, None if device is None else str(device), ctx.span(node), made)
+
+
+def _wire(ctx: Context, node: Tree[Token]) -> m.Wire:
+    """`pin -> state`, or `pin -> region number`."""
+    pin, target, line = node.children
+    assert isinstance(target, Tree)
+    if line is None:
+        found = place(ctx, target)
+        if not isinstance(found, m.ScalarPlace):
+            ctx.fail("E0438", "a wire leads to a plain piece of state, or to a region and the number of its line", node)
+        return m.Wire(str(pin), found.name, None, ctx.span(node))
+    if target.data != "name":
+        ctx.fail("E0438", "the number of a line goes with the name of a region", node)
+    return m.Wire(str(pin), str(target.children[0]), int(str(line)), ctx.span(node))
+
+
+def _wires_lead_somewhere(ctx: Context, regions: dict[str, m.Region]) -> None:
+    for region in regions.values():
+        for wire in region.wires:
+            other = regions.get(wire.target)
+            if wire.line is not None and (other is None or other.device is None):
+                ctx.report("E0438", f"the wire leads to `{wire.target}`, and no device's region is called so", wire.span)
+
+
+def _clocks(ctx: Context, node: Tree[Token]) -> list[m.Clock]:
+    """State that advances by one with every step."""
+    listed, completed = node.children
+    made = []
+    for name in names(listed):
+        scalar = ctx.scalars.get(name)
+        if scalar is None:
+            ctx.unknown("state", name, node, list(ctx.scalars))
+        if scalar.width != 64 or scalar.legal is not None:
+            ctx.fail("E0439", f"a clock has 64 bits, all of them free; `{name}` has {scalar.width}", node)
+        made.append(m.Clock(name, completed is not None, ctx.span(node)))
+    return made
+
+
+def _devicetree(ctx: Context, node: Tree[Token]) -> m.Devicetree | None:
+    text, at, target, when = node.children
+    if when is not None and truth(ctx, when) is False:
+        return None
+    start = constant(ctx, at)
+    if start is None or start < 0:
+        ctx.fail("E0434", "a devicetree lies at a constant address", node)
+    assert isinstance(target, Tree)
+    match place(ctx, target):
+        case m.ScalarPlace(name=name):
+            return m.Devicetree(text_of(text), start, name, 0, ctx.span(node))  # type: ignore[arg-type]
+        case m.ElementPlace(array=name, index=m.Literal(value=index)):
+            return m.Devicetree(text_of(text), start, name, index, ctx.span(node))  # type: ignore[arg-type]
+    ctx.fail("E0438", "a devicetree's address goes to a plain piece of state, or to an element with a constant index", node)
