@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,8 +40,8 @@ class Wanted:
 
 def run_image(spec: str, image: str, wanted: Wanted) -> int:
     """Runs a program to its end; the exit code."""
-    with _console(wanted) as console:
-        running = _booted(spec, image, wanted, console)
+    with _console(wanted) as console, _disk(wanted) as disk:
+        running = _booted(spec, image, wanted, console, disk)
         start = time.perf_counter()
         ended = _go(running, wanted)
     seconds = time.perf_counter() - start
@@ -59,16 +59,16 @@ def _console(wanted: Wanted) -> AbstractContextManager[Console]:
     return keyboard() if wanted.keyboard else nullcontext(Stream(sys.stdout.buffer))
 
 
-def _disk(wanted: Wanted) -> Disk | None:
+def _disk(wanted: Wanted) -> AbstractContextManager[Disk | None]:
     from popek_vmm.disks import FileDisk
 
     try:
-        return FileDisk(Path(wanted.disk), wanted.read_only) if wanted.disk is not None else None
+        return nullcontext() if wanted.disk is None else closing(FileDisk(Path(wanted.disk), wanted.read_only))
     except OSError as error:
         raise click.UsageError(f"cannot open {wanted.disk}: {error.strerror}") from None
 
 
-def _booted(spec: str, path: str, wanted: Wanted, console: Console) -> Machine:
+def _booted(spec: str, path: str, wanted: Wanted, console: Console, disk: Disk | None) -> Machine:
     try:
         from popek_vmm.devices.board import UnknownDevice
         from popek_vmm.engine.layout import Unsupported
@@ -77,7 +77,7 @@ def _booted(spec: str, path: str, wanted: Wanted, console: Console) -> Machine:
 
         data = Path(path).read_bytes()
         try:
-            running = Machine.load(spec, wanted.config, console, _disk(wanted))
+            running = Machine.load(spec, wanted.config, console, disk)
             running.boot(_image(running, data, wanted.origin))
         except (BadImage, Unsupported, UnknownDevice) as error:
             raise click.UsageError(f"{path}: {error}") from None

@@ -30,3 +30,6 @@ class FileDisk:
 
     def flush(self) -> None:
         os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
