@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 BUDGET_CODE, STOPPED_CODE = 124, 125
 MOST_ELEMENTS = 64
 """Of an array, so many elements are looked at when the state is printed."""
-CHUNK, LISTENING = 1 << 26, 1 << 19
-"""Steps after which Ctrl-C is felt, and after which keys are, if they are listened to."""
+FEWEST, MOST = 1 << 10, 1 << 26
+"""Steps at a time, between looks at the keyboard; Ctrl-C waits for these at most."""
+PATIENCE = 0.02
+"""Seconds that so many steps are to take where keys are listened to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def _go(running: Machine, wanted: Wanted) -> Exit:
     from popek_vmm.consoles import Left
     from popek_vmm.interpreter import Exit, Reason
 
-    done, chunk = 0, LISTENING if wanted.keyboard else CHUNK
+    done, chunk = 0, FEWEST if wanted.keyboard else MOST
     while wanted.most is None or done < wanted.most:
         room = chunk if wanted.most is None else min(chunk, wanted.most - done)
         try:
@@ -114,11 +116,19 @@ def _go(running: Machine, wanted: Wanted) -> Exit:
                 pc = running.get(running.machine.pc)
                 click.echo(f"{done + 1:>10}  pc {pc:#x}", err=True)
         else:
+            start = time.perf_counter()
             ended = running.run(room)
+            if wanted.keyboard:
+                chunk = _paced(chunk, time.perf_counter() - start)
         done += ended.steps
         if ended.reason is not Reason.BUDGET:
             return Exit(ended.reason, done, ended.code, ended.text)
     return Exit(Reason.BUDGET, done)
+
+
+def _paced(chunk: int, seconds: float) -> int:
+    """How many steps to take next, after so many took so long: a guest that waits for a device is slow."""
+    return max(FEWEST, min(MOST, chunk * 2 if seconds < PATIENCE / 2 else chunk // 2 if seconds > PATIENCE else chunk))
 
 
 def _stats(running: Machine, ended: Exit, seconds: float) -> str:

@@ -12,7 +12,7 @@ from enum import Enum
 from popek_grammar import machine as m
 from popek_grammar.decode import decoder_of
 from popek_grammar.load import machine_and_key
-from popek_grammar.words import join_cells
+from popek_grammar.words import join_cells, split_cells
 from popek_vmm.consoles import Stream
 from popek_vmm.devices.board import Board
 from popek_vmm.devices.device import Console, Disk, Halt, Surroundings
@@ -20,13 +20,15 @@ from popek_vmm.devicetree import place_devicetree
 from popek_vmm.engine.build import build
 from popek_vmm.engine.core import Core
 from popek_vmm.engine.layout import Unsupported
-from popek_vmm.engine.plan import LEFT_BUDGET, LEFT_DECODE, LEFT_WATCH
+from popek_vmm.engine.plan import LEFT_BUDGET, LEFT_DECODE, LEFT_DEVICE, LEFT_WATCH
 from popek_vmm.engine.slow import OutsideMemory, Slow
 from popek_vmm.htif import HostTarget
 from popek_vmm.images import BadImage, Image
 from popek_vmm.oracle import Stopped
 
 SNAPSHOT_VERSION = 1
+LARGEST_ACCESS = 16
+"""Cells of an access to a device that is made without the oracle."""
 WHOLE_MEMORY = 24
 """Index bits up to which a memory without a `ram` region is there entirely."""
 
@@ -183,6 +185,8 @@ class Machine:
                 left -= room - rest
                 if why == LEFT_BUDGET:
                     self.devices.settle()
+                elif why == LEFT_DEVICE and self._device_access():
+                    left -= 1
                 elif why == LEFT_WATCH and self.host is not None:
                     self.host.look()
                 elif why != LEFT_DECODE or not self._decode(self.core.field("place")):
@@ -193,6 +197,23 @@ class Machine:
         except Halt as halt:
             return Exit(Reason.HALTED, budget - left, halt.code)
         return Exit(Reason.BUDGET, budget - left)
+
+    def _device_access(self) -> bool:
+        """Carries out the one access of the instruction at pc, to a device; False where there is none, and nothing is done."""
+        core, memory = self.core, self.machine.arrays[self.machine.main_memory or ""]
+        place, size, stores = core.field("place"), core.field("size"), core.field("store")
+        if not self.devices.holds(place) or size > LARGEST_ACCESS:
+            return False
+        if not stores:
+            for number, cell in enumerate(split_cells(self.devices.read(place, size), size * memory.width, memory.width, False)):
+                core.put_window(number, cell)
+        if not core.run_through_window("store" if stores else "load"):
+            return False
+        if stores:
+            cells = [core.get_window(number) for number in range(size)]
+            self.devices.write(place, size, join_cells(cells, memory.width, False))
+        self.devices.settle()
+        return True
 
     def _decode(self, place: int) -> bool:
         """Decodes the instruction at a place in memory; False where the oracle has to look."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from popek_grammar import machine as m
 from popek_grammar.decode import Decoded
+from popek_vmm.engine.accesses import KINDS
 from popek_vmm.engine.block import Block
 from popek_vmm.engine.build import Built
 from popek_vmm.engine.compiled import link
@@ -14,7 +15,7 @@ from popek_vmm.engine.plan import FLAG_CODE, FLAG_WATCH
 
 CLOCK_MASK = (1 << 64) - 1
 MARGIN = 64
-"""Bytes beyond guest memory that stay unused."""
+"""Cells beyond guest memory: the window, and else unused."""
 
 
 class Core:
@@ -26,7 +27,7 @@ class Core:
         shape = built.shape
         pages = -(-cells >> shape.page) + 1
         self.state = Block(shape.layout.size)
-        self.memory = Block(cells * shape.cell_bytes + MARGIN)
+        self.memory = Block((cells + MARGIN) * shape.cell_bytes)
         self.entries = Block(pages * shape.page_slots * shape.entry_bytes + MARGIN)
         self.flags = Block((cells >> shape.granule) + MARGIN)
         self.library = link(built.codes, ("run", "touched", "handlers"))
@@ -143,6 +144,37 @@ class Core:
         self.entries.put(at, 8, self._handlers[number])
         self._flag(place, count, FLAG_CODE)
         return True
+
+    # -- devices -----------------------------------------------------------------------------------------------------
+
+    def window(self) -> int:
+        """The place of cells behind guest memory through which one access to a device goes."""
+        return self.low + self.cells
+
+    def put_window(self, number: int, value: int) -> None:
+        """A cell of the window."""
+        size = self.shape.cell_bytes
+        self.memory.put((self.cells + number) * size, size, value)
+
+    def get_window(self, number: int) -> int:
+        size = self.shape.cell_bytes
+        return self.memory.number((self.cells + number) * size, size)
+
+    def run_through_window(self, kind: str) -> bool:
+        """Runs the instruction at pc, whose only access, which has just missed, goes to the window instead; whether it did."""
+        if self.field("dirty"):
+            slot = self.shape.layout.slots["%tlb"]
+            self.state.bytes[slot.offset : slot.offset + slot.size * slot.count] = b"\xff" * (slot.size * slot.count)
+            self.control("dirty", 0)
+        va, acting = self.field("va"), self.field("acting")
+        number = va >> self.shape.page
+        bank = acting * len(KINDS) + KINDS.index(kind)
+        at = self.shape.layout.slots["%tlb"].offset + 16 * (bank * self.shape.sets + number % self.shape.sets)
+        self.state.put(at, 8, number)
+        self.state.put(at + 8, 8, self.window() - va & CLOCK_MASK)
+        _, left = self.run(1)
+        self.state.put(at, 8, CLOCK_MASK)
+        return left == 0
 
     def run(self, budget: int) -> tuple[int, int]:
         """Runs at most `budget` steps: why it left, and how many steps are left."""

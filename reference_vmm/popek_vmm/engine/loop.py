@@ -9,14 +9,15 @@ from popek_vmm.engine.accesses import KINDS
 from popek_vmm.engine.frame import Frame
 from popek_vmm.engine.invalidation import flush, touched
 from popek_vmm.engine.lowering import type_of
-from popek_vmm.engine.plan import LEFT_BUDGET, LEFT_DECODE, LEFT_SLOW, LEFT_WATCH, Plan
+from popek_vmm.engine.plan import LEFT_BUDGET, LEFT_DECODE, LEFT_DEVICE, LEFT_SLOW, LEFT_WATCH, Plan
 
 
 def loop(plan: Plan) -> Iterator[tuple[str, str]]:
     """The name and text of all these functions but those of misses."""
     made = {"run": _run, "flush": flush, "touched": touched, "settle": _settle, "check": _check, "resume": _resume}
     yield from ((name, make(plan)) for name, make in made.items())
-    for reason, code in (("watch", LEFT_WATCH), ("slow", LEFT_SLOW), ("decode", LEFT_DECODE)):
+    reasons = {"watch": LEFT_WATCH, "slow": LEFT_SLOW, "decode": LEFT_DECODE, "device": LEFT_DEVICE}
+    for reason, code in reasons.items():
         yield f"left.{reason}", _leave(plan, f"left.{reason}", code)
     yield "left.budget", _leave_budget(plan)
 

@@ -42,10 +42,7 @@ def miss(plan: Plan, each: Reach) -> str:
         emit.begin(on)
     place = emit.resized(emit.term(each.place), plan.memory.index_width, 64)
     whole = _whole_page(frame, each)
-    _refuse(frame, emit.value(f"xor i1 {frame.inside(place, 1)}, true"))
-    beyond = emit.value(f"sub i64 {emit.resized(frame.read('%size'), 32, 64)}, 1")
-    last = emit.value(f"add i64 {place}, {beyond}")
-    _refuse(frame, emit.value(f"xor i1 {frame.inside(last, 1)}, true"))
+    _outside(frame, each.kind, place)
     for table in each.tables:
         _mark_table(frame, emit.term(table.condition), emit.resized(emit.term(table.place), table.place.width, 64), table.cells)
     _fill(frame, each.kind, emit.resized(emit.term(va), width, 64), place, whole)
@@ -72,6 +69,25 @@ def _refuse(frame: Frame, condition: str) -> None:
     emit.begin(slow)
     frame.go("left.slow")
     emit.begin(on)
+
+
+def _outside(frame: Frame, kind: str, place: str) -> None:
+    """An access that is not in guest memory: that of an instruction with no other one may be a device's, which the host
+    has carried out; anything else is the oracle's."""
+    emit = frame.emit
+    beyond = emit.value(f"sub i64 {emit.resized(frame.read('%size'), 32, 64)}, 1")
+    ends = [frame.inside(end, 1) for end in (place, emit.value(f"add i64 {place}, {beyond}"))]
+    if kind in ("load", "store"):
+        device, on = emit.label("device"), emit.label("on")
+        either = emit.value(f"or i1 {ends[0]}, {ends[1]}")
+        alone = emit.value(f"icmp ne i8 {frame.read('%single')}, 0")
+        emit.branch(emit.value(f"and i1 {alone}, {emit.value(f'xor i1 {either}, true')}"), device, on, unlikely=True)
+        emit.begin(device)
+        frame.control("place", place)
+        frame.control("store", int(kind == "store"))
+        frame.go("left.device")
+        emit.begin(on)
+    _refuse(frame, emit.value(f"xor i1 {emit.value(f'and i1 {ends[0]}, {ends[1]}')}, true"))
 
 
 def _give_up(frame: Frame, va: t.Term) -> None:

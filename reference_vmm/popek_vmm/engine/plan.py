@@ -21,7 +21,7 @@ from popek_vmm.engine.layout import Layout, Unsupported, container_bytes, layout
 FLAG_CODE, FLAG_TABLE, FLAG_WATCH = 1, 2, 4
 """What a granule of memory holds: decoded code, entries that a walk has read, cells that a store to is reported."""
 
-LEFT_BUDGET, LEFT_DECODE, LEFT_SLOW, LEFT_WATCH = 1, 2, 3, 4
+LEFT_BUDGET, LEFT_DECODE, LEFT_SLOW, LEFT_WATCH, LEFT_DEVICE = 1, 2, 3, 4, 5
 """Why generated code returned."""
 
 
@@ -96,7 +96,7 @@ class Plan:
         words = "exit left ram_low ram_cells bias entries flags va acting next_pc place"
         words += " retry oneshot oneshot_left watch_low watch_high"
         control = dict.fromkeys(words.split(), (64, 1))
-        control |= {"single": (8, 1), "dirty": (8, 1), "size": (32, 1), "retries": (32, 1)}
+        control |= {"single": (8, 1), "store": (8, 1), "dirty": (8, 1), "size": (32, 1), "retries": (32, 1)}
         control |= {"payload": (128, max(1, len(self.machine.causes.payload))), "zeros": (128, 4), "sink": (128, 4)}
         control |= {"banks": (64, len(KINDS)), "tlb": (128, self.sets * self.banks)}
         return layout(self.machine, control)

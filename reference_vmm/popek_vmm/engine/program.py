@@ -45,6 +45,7 @@ class Shape:
     cell_bytes: int
     longest: int
     clocks: tuple[str, ...]
+    sets: int
 
 
 LONGEST_FULL, LONGEST_LIGHT = 500, 1500
@@ -93,7 +94,7 @@ def program(machine: m.Machine) -> Program:
     shape = Shape(
         made.layout, {name: dict(fields) for name, fields in made.entry_fields.items()}, handlers, made.entry_bytes,
         made.page, made.page_slots, made.granule, made.parcel_cells, made.cell_bytes, made.longest,
-        tuple(made.clocks),
+        tuple(made.clocks), made.sets,
     )  # fmt: skip
     return Program(parts, shape)
 
