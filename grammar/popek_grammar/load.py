@@ -1,4 +1,7 @@
-"""From a file to a machine, remembering what was resolved: the same text is not resolved twice."""
+"""From a file to a machine, remembering what was resolved: the same text is not resolved twice.
+
+The passes are imported by those who need them: a remembered machine is loaded without.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ from pathlib import Path
 
 from popek_grammar.cache import remembered
 from popek_grammar.diagnostics import Diagnostic
-from popek_grammar.elaborate import configurations, elaborate, elaborate_with_problems
 from popek_grammar.files import sources_digest
 from popek_grammar.machine import Machine
 from popek_grammar.source import SourceSet, load_file
@@ -30,18 +32,28 @@ def machine_and_key(path: str, config: str | None = None, parameters: Mapping[st
     """The machine in a file, and a key that is the same however its configuration was chosen."""
     sources = load_file(path)
     key = _key(sources, config, parameters or {})
-    machine = remembered(Machine, f"machine-{key}.pickle", lambda: elaborate(sources, config, parameters))
+
+    def resolved() -> Machine:
+        from popek_grammar.elaborate import elaborate
+
+        return elaborate(sources, config, parameters)
+
+    machine = remembered(Machine, f"machine-{key}.pickle", resolved)
     return machine, _key(sources, machine.config, parameters or {})
 
 
 def lint_machine(path: str, config: str | None = None) -> tuple[list[Diagnostic], SourceSet]:
     """All errors and warnings of a file, and the texts to show them in."""
+    from popek_grammar.elaborate import elaborate_with_problems
+
     sources = load_file(path)
     return elaborate_with_problems(sources, config)[1], sources
 
 
 def configs_of(path: str) -> list[str]:
     """The configurations that a file declares, the default first."""
+    from popek_grammar.elaborate import configurations
+
     return configurations(load_file(path))
 
 
