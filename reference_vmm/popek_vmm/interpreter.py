@@ -18,7 +18,7 @@ from popek_vmm.devices.board import Board
 from popek_vmm.devices.device import Console, Disk, Halt, Surroundings
 from popek_vmm.devicetree import place_devicetree
 from popek_vmm.engine.build import build
-from popek_vmm.engine.core import Core
+from popek_vmm.engine.core import WINDOW, Core
 from popek_vmm.engine.layout import Unsupported
 from popek_vmm.engine.plan import LEFT_BUDGET, LEFT_DECODE, LEFT_DEVICE, LEFT_WATCH
 from popek_vmm.engine.slow import OutsideMemory, Slow
@@ -26,9 +26,7 @@ from popek_vmm.htif import HostTarget
 from popek_vmm.images import BadImage, Image
 from popek_vmm.oracle import Stopped
 
-SNAPSHOT_VERSION = 1
-LARGEST_ACCESS = 16
-"""Cells of an access to a device that is made without the oracle."""
+SNAPSHOT_VERSION = 2
 WHOLE_MEMORY = 24
 """Index bits up to which a memory without a `ram` region is there entirely."""
 
@@ -202,7 +200,7 @@ class Machine:
         """Carries out the one access of the instruction at pc, to a device; False where there is none, and nothing is done."""
         core, memory = self.core, self.machine.arrays[self.machine.main_memory or ""]
         place, size, stores = core.field("place"), core.field("size"), core.field("store")
-        if not self.devices.holds(place) or size > LARGEST_ACCESS:
+        if not self.devices.holds(place) or size > WINDOW:
             return False
         if not stores:
             for number, cell in enumerate(split_cells(self.devices.read(place, size), size * memory.width, memory.width, False)):

@@ -80,9 +80,7 @@ def test_the_terminal_is_as_before(image: Path, how: str) -> None:
 def test_input_from_a_pipe_and_no_such_disk(image: Path) -> None:
     """A pipe is read like keys, and its end ends nothing; a disk that is not there is said to be so."""
     command = [sys.executable, "-m", "popek", "run", str(SPEC / "riscv/riscv.isa"), str(image)]
-    piped = subprocess.run(
-        [*command, "--console", "--max-instructions", "60000"], input=b"abc", capture_output=True, check=False
-    )
+    piped = subprocess.run([*command, "--console", "--max-instructions", "60000"], input=b"abc", capture_output=True, check=False)
     assert (piped.returncode, piped.stdout) == (124, b">abc")
     missing = subprocess.run([*command, "--disk", "/nowhere/disk"], capture_output=True, text=True, check=False)
     assert missing.returncode == 2

@@ -35,10 +35,15 @@ def default_acting(machine: m.Machine, kind: str) -> Term:
 
 
 class Probed(Translated):
-    """Accesses through the TLB. `sensitive` names the state that translations depend on."""
+    """Accesses through the TLB. `sensitive` names the state that translations depend on.
+
+    `follows` becomes true with an access that comes after a write to memory: that write might be to a table which the access
+    is translated by.
+    """
 
     def __init__(self, machine: m.Machine, sensitive: frozenset[str]) -> None:
         self.sensitive = sensitive
+        self.follows = False
         self.before = symbolic(machine)
         self.usual = {kind: default_acting(machine, kind) for kind in KINDS}
 
@@ -59,6 +64,7 @@ class Probed(Translated):
 
     def _reached(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> list[Term]:
         array = main_array(run)
+        self.follows |= bool(run.state.arrays[array.name].writes)
         mode = acting if acting is not None else acting_mode(run, kind)
         point = (address,) if mode is self.usual[kind] else (address, mode)
         cells, stale = width // array.width, self._changed(run.state)

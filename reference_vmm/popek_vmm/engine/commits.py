@@ -12,13 +12,16 @@ from popek_grammar.meaning.terms import Term
 from popek_vmm.engine.accesses import without_zero_tests
 from popek_vmm.engine.frame import Frame
 from popek_vmm.engine.lowering import type_of
-from popek_vmm.engine.plan import Plan
+from popek_vmm.engine.plan import FLAG_TABLE, Plan
 from popek_vmm.engine.wide import WideWrite, wide_reads, wide_writes
 
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """An outcome, rewritten for lowering: what is written by name, and where control goes."""
+    """An outcome, rewritten for lowering: what is written by name, and where control goes.
+
+    `follows`: an access that tables may translate comes after a write to memory.
+    """
 
     traps: tuple[TrapCase, ...]
     scalars: Mapping[str, Term]
@@ -26,9 +29,10 @@ class Effects:
     memory: tuple[WideWrite, ...]
     pc: Term
     completes: bool
+    follows: bool
 
 
-def effects(plan: Plan, outcome: Outcome) -> Effects:
+def effects(plan: Plan, outcome: Outcome, follows: bool = False) -> Effects:
     """What an outcome does beside the state before it, with cells and zero elements put together again."""
     machine, before, after = plan.machine, symbolic(plan.machine), outcome.state
     changed = {
@@ -52,6 +56,7 @@ def effects(plan: Plan, outcome: Outcome) -> Effects:
         tuple(WideWrite(new[w.guard], new[w.index], new[w.value], w.cells) for w in memory),
         new[after.scalars[machine.pc]],
         outcome.ok is not t.FALSE,
+        follows,
     )  # fmt: skip
 
 
@@ -62,6 +67,8 @@ def commit(frame: Frame, done: Effects) -> str | None:
     emit.all([part for ws in done.arrays.values() for w in ws for part in (w.guard, w.index, w.value)])
     emit.all([part for w in done.memory for part in (w.guard, w.index, w.value)])
     places = [_checked_place(frame, write) for write in done.memory]
+    if done.follows:
+        _leave_tables(frame, [(write.cells, *place) for write, place in zip(done.memory, places, strict=True)])
     changed = _changed(frame, done)
     for name, writes in done.arrays.items():
         for write in writes:
@@ -131,6 +138,19 @@ def _checked_place(frame: Frame, write: WideWrite) -> tuple[str, str]:
     return place, emit.value(f"and i1 {guard}, {good}")
 
 
+def _leave_tables(frame: Frame, writes: list[tuple[int, str, str]]) -> None:
+    """Leaves the step to the oracle if any write (cells, place, whether made) may change a translation that is in the TLB."""
+    emit = frame.emit
+    for cells, place, made in writes:
+        flag = _flags(frame, cells, place, made)
+        table = emit.value(f"icmp ne i8 {emit.value(f'and i8 {flag}, {FLAG_TABLE}')}, 0")
+        away, on = emit.label("table"), emit.label("plain")
+        emit.branch(table, away, on, unlikely=True)
+        emit.begin(away)
+        frame.go("left.slow")
+        emit.begin(on)
+
+
 def _write_memory(frame: Frame, write: WideWrite, place: str, made: str) -> str:
     """Stores cells. Granules that hold code, tables or watched cells are looked after out of line."""
     emit, plan = frame.emit, frame.plan
@@ -140,10 +160,7 @@ def _write_memory(frame: Frame, write: WideWrite, place: str, made: str) -> str:
         value = frame.swapped(value, bits)
     at = emit.value(f"select i1 {made}, ptr {frame.host(place)}, ptr {frame.pointer('%sink')}")
     emit.line(f"store i{bits} {value}, ptr {at}, align 1")
-    flag = _flag(frame, place, made)
-    if write.cells > 1:
-        last = emit.value(f"add i64 {place}, {write.cells - 1}")
-        flag = emit.value(f"or i8 {flag}, {_flag(frame, last, made)}")
+    flag = _flags(frame, write.cells, place, made)
     special = emit.value(f"icmp ne i8 {flag}, 0")
     here, touched, on = emit.label("store"), emit.label("touched"), emit.label("on")
     emit.line(f"br label %{here}")
@@ -154,6 +171,15 @@ def _write_memory(frame: Frame, write: WideWrite, place: str, made: str) -> str:
     emit.line(f"br label %{on}")
     emit.begin(on)
     return emit.value(f"phi i1 [ false, %{here} ], [ {watched}, %{touched} ]")
+
+
+def _flags(frame: Frame, cells: int, place: str, made: str) -> str:
+    """What is flagged of the granules that a write is to."""
+    flag = _flag(frame, place, made)
+    if cells == 1:
+        return flag
+    last = frame.emit.value(f"add i64 {place}, {cells - 1}")
+    return frame.emit.value(f"or i8 {flag}, {_flag(frame, last, made)}")
 
 
 def _flag(frame: Frame, place: str, made: str) -> str:

@@ -14,22 +14,26 @@ from popek_vmm.engine.compiled import link
 from popek_vmm.engine.plan import FLAG_CODE, FLAG_WATCH
 
 CLOCK_MASK = (1 << 64) - 1
-MARGIN = 64
-"""Cells beyond guest memory: the window, and else unused."""
+WINDOW = 16
+"""Cells behind guest memory through which accesses to devices go."""
 
 
 class Core:
-    """`low` is the first cell of guest memory, and there are `cells` of them."""
+    """`low` is the first cell of guest memory, and there are `cells` of them.
+
+    State, memory, entries and flags each end where the host's pages cannot be touched: see `Block`.
+    """
 
     def __init__(self, machine: m.Machine, built: Built, low: int, cells: int) -> None:
         self.machine, self.shape = machine, built.shape
         self.low, self.cells = low, cells
         shape = built.shape
-        pages = -(-cells >> shape.page) + 1
+        pages = -(-cells >> shape.page)
+        granules = (low + cells + WINDOW - 1 >> shape.granule) - (low >> shape.granule) + 1
         self.state = Block(shape.layout.size)
-        self.memory = Block((cells + MARGIN) * shape.cell_bytes)
-        self.entries = Block(pages * shape.page_slots * shape.entry_bytes + MARGIN)
-        self.flags = Block((cells >> shape.granule) + MARGIN)
+        self.memory = Block((cells + WINDOW) * shape.cell_bytes)
+        self.entries = Block(pages * shape.page_slots * shape.entry_bytes)
+        self.flags = Block(granules)
         self.library = link(built.codes, ("run", "touched", "handlers"))
         self._run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("run"))
         count = max(shape.handlers.values()) + 1
@@ -105,9 +109,10 @@ class Core:
 
     def forget_all(self) -> None:
         """Drops everything decoded, after memory has changed as a whole."""
-        for granule in range(self.cells >> self.shape.granule):
-            if self.flags.bytes[granule] & FLAG_CODE:
-                self.forget((granule << self.shape.granule) + self.low, 1 << self.shape.granule)
+        first, last = (place >> self.shape.granule for place in (self.low, self.low + self.cells - 1))
+        for granule in range(first, last + 1):
+            if self.flags.bytes[granule - first] & FLAG_CODE:
+                self.forget(granule << self.shape.granule, 1 << self.shape.granule)
 
     def watch(self, place: int, count: int) -> None:
         """Makes stores to these cells leave the program."""

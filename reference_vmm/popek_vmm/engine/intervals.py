@@ -57,6 +57,8 @@ def _bounds(term: Term, parts: list[Bounds]) -> Bounds:
         case "bvand" | "bvor" if parts[0][0] is parts[0][1] or parts[1][0] is parts[1][1]:
             exact, (low, high) = (parts[0][0], parts[1]) if parts[0][0] is parts[0][1] else (parts[1][0], parts[0])
             return _masked(term.op, exact, low, high)
+        case "apply":
+            return _read(term, parts)
     if term.width == t.BOOL:
         return t.FALSE, t.TRUE
     return _anything(term.width)
@@ -64,6 +66,16 @@ def _bounds(term: Term, parts: list[Bounds]) -> Bounds:
 
 def _anything(width: int) -> Bounds:
     return t.const(0, width), t.const(-1, width)
+
+
+def _read(term: Term, parts: list[Bounds]) -> Bounds:
+    """What is read at one place only, though its bounds are two terms: an entry of a table, by the upper bits of an address."""
+    one = t.and_(*(t.eq(low, high) for low, high in parts))
+    value = t.rebuild(term, tuple(low for low, _ in parts))
+    if term.width == t.BOOL:
+        return t.and_(one, value), t.or_(t.not_(one), value)
+    none, all_ = _anything(term.width)
+    return t.ite(one, value, none), t.ite(one, value, all_)
 
 
 def _ite(term: Term, parts: list[Bounds]) -> Bounds:

@@ -132,7 +132,9 @@ def instruction_effects(made: Plan, operands: Operands) -> Effects:
     """What an instruction does, its accesses through the TLB."""
     machine = made.machine
     memory = Probed(machine, made.mapping | made.acting)
-    return effects(made, execute(machine, operands, symbolic(machine), memory, first_choice))
+    outcome = execute(machine, operands, symbolic(machine), memory, first_choice)
+    tables = any(each.tables for each in made.reaches.values())
+    return effects(made, outcome, memory.follows and tables)
 
 
 def instruction(made: Plan, name: str, operands: Operands, done: Effects) -> str:
@@ -175,4 +177,4 @@ def trap_outcome(machine: m.Machine, cause: m.CauseDef) -> Outcome:
 def _identity(done: Effects) -> object:
     """Equal for instructions that do the same with the same operands."""
     traps = tuple((trap.condition, trap.cause, trap.payload) for trap in done.traps)
-    return traps, tuple(done.scalars.items()), tuple(done.arrays.items()), done.memory, done.pc, done.completes
+    return traps, tuple(done.scalars.items()), tuple(done.arrays.items()), done.memory, done.pc, done.completes, done.follows
