@@ -61,10 +61,10 @@ def _host() -> Any:
 def _mapped(near: int, size: int) -> int:
     """Fresh pages, at an address if it is free."""
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE
-    found = _host().mmap(near, size, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
-    if found in (None, ctypes.c_void_p(-1).value):
-        _complain()
-    return int(found)
+    found: int | None = _host().mmap(near, size, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
+    if found is None or found == ctypes.c_void_p(-1).value:
+        raise _failed()
+    return found
 
 
 def _unmap(first: int, size: int) -> None:
@@ -74,12 +74,12 @@ def _unmap(first: int, size: int) -> None:
 def _forbid(address: int, size: int) -> None:
     """Makes whole host pages inaccessible."""
     if _host().mprotect(address, size, NO_ACCESS):
-        _complain()
+        raise _failed()
 
 
-def _complain() -> None:
+def _failed() -> OSError:
     number = ctypes.get_errno()
-    raise OSError(number, os.strerror(number))
+    return OSError(number, os.strerror(number))
 
 
 def _view(address: int, size: int) -> memoryview:
