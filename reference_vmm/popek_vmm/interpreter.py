@@ -26,7 +26,7 @@ from popek_vmm.htif import HostTarget
 from popek_vmm.images import BadImage, Image
 from popek_vmm.oracle import Stopped
 
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
 WHOLE_MEMORY = 24
 """Index bits up to which a memory without a `ram` region is there entirely."""
 
@@ -129,15 +129,19 @@ class Machine:
         return join_cells([self.core.cell(place + n) for n in range(cells)], memory.width, memory.big_endian)
 
     def snapshot(self) -> bytes:
-        """All state, for a machine of the same text. Decoded code and translations are found anew."""
-        body = (SNAPSHOT_VERSION, self._identity(), bytes(self.core.state.bytes), zlib.compress(bytes(self.core.memory.bytes), 1))
+        """All state, that of devices too (a disk's file apart), for a machine of the same text. Decoded code and translations
+        are found anew."""
+        state, memory = bytes(self.core.state.bytes), zlib.compress(bytes(self.core.memory.bytes), 1)
+        body = (SNAPSHOT_VERSION, self._identity(), state, memory, self.devices.saved())
         return pickle.dumps(body)
 
     def restore(self, snapshot: bytes) -> None:
         """Takes a state back. ValueError for a snapshot of another machine or version."""
-        version, identity, state, memory = pickle.loads(snapshot)
+        version, identity, *parts = pickle.loads(snapshot)
         if version != SNAPSHOT_VERSION or identity != self._identity():
             raise ValueError("a snapshot of another machine, or of another version of popek")
+        state, memory, devices = parts
+        self.devices.restored(devices)
         old = bytes(self.core.memory.bytes)
         new = zlib.decompress(memory)
         for name in [*self.machine.scalars, *(a for a in self.machine.arrays if a != self.machine.main_memory)]:

@@ -130,6 +130,22 @@ def test_a_clock_that_is_set() -> None:
     assert [running.get("X", index) for index in (10, 11, 12)] == [100, 101, 100]
 
 
+def test_a_snapshot_has_the_devices() -> None:
+    """The timer that was set, the character that waits and the lines that are up are there again."""
+    running = booted(TIMER, "csrrs a1, mcause, zero\n csrrs a3, mcycle, zero\n ebreak")
+    running.run(100)
+    shared("rv64")[1].typed = b"k"
+    running.devices.poll()
+    kept = running.snapshot()
+    running.run(5000)
+    after = [running.get(name) for name in running.machine.scalars]
+    running.reset()
+    running.restore(kept)
+    assert running.devices.read(0x10000005, 1) & 1
+    running.run(5000)
+    assert [running.get(name) for name in running.machine.scalars] == after
+
+
 def test_a_software_interrupt() -> None:
     """A store to MSIP is a pending interrupt at once, and another store ends it."""
     running = booted(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from popek_grammar.machine import Region, Wire
 from popek_vmm.devices.block import VirtioBlock
@@ -102,6 +102,16 @@ class Board:
             self.state.set(wire.target, level)
         else:
             self._named[wire.target].raised(wire.line, level)
+
+    def saved(self) -> list[Any]:
+        """What every device remembers, and the levels of all wires."""
+        return [[each.device.saved() for each in self.placed], list(self._levels.values())]
+
+    def restored(self, saved: list[Any]) -> None:
+        """Takes back what was `saved` of devices of the same regions."""
+        for each, one in zip(self.placed, saved[0], strict=True):
+            each.device.restored(one)
+        self._levels = dict(zip(self._levels, saved[1], strict=True))
 
     def due(self) -> int | None:
         """Steps until some output changes by itself."""

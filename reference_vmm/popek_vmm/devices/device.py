@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 
 class Halt(Exception):
@@ -92,6 +93,14 @@ class Device:
 
     def poll(self) -> None:
         """Looks at the world outside."""
+
+    def saved(self) -> dict[str, Any]:
+        """All that it remembers."""
+        return {name: deepcopy(value) for name, value in vars(self).items() if name != "around"}
+
+    def restored(self, saved: Mapping[str, Any]) -> None:
+        """Remembers again what was `saved`."""
+        vars(self).update(deepcopy(dict(saved)))
 
 
 def part(value: int, offset: int, cells: int, of: int = 8) -> int:
