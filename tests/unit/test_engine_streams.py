@@ -220,3 +220,28 @@ def test_a_store_to_a_table_is_seen_by_the_same_instruction(oracle: bool) -> Non
     running.set("seg.type", 11, 1)
     assert (running.step_by_oracle() if oracle else running.run(1)).steps == 1
     assert (running.get("pc"), running.word(new, 4), running.word(old, 4)) == (0x107, 0xAABBCCDD, 0)
+
+
+@pytest.mark.parametrize("oracle", [False, True])
+def test_a_store_to_the_table_of_its_own_page_is_seen_by_the_next_fetch(oracle: bool) -> None:
+    """Code that takes its own page away: the instruction behind the store is not run, though it was decoded before."""
+    running = interpreter("riscv/riscv.isa", "rv32")
+    wipe(running)
+    low = running.core.low
+    root, table, code = low + 0x4000, low + 0x8000, low + 0x10000
+    own = table + 4 * 16, code >> 2 | 0xCF
+    for place, value in {root + 4 * 512: table >> 2 | 1, own[0]: own[1], table + 4 * 8: table >> 2 | 0xC7}.items():
+        put(running, place, value, 32)
+    for number, word in enumerate([0x00552023, *[0x00130313] * 4]):  # sw t0, 0(a0); addi t1, t1, 1
+        put(running, code + 4 * number, word, 32)
+    running.set("pmp_cfg", 0x1F, 0)
+    running.set("pmp_addr", (1 << 54) - 1, 0)
+    assign(running, {"satp.MODE": 1, "satp.PPN": root >> 12, "mtvec.BASE": low >> 2})
+    running.set("X", own[0], 10)
+    for entry, done in ((own[1], 4), (0, 0)):
+        assign(running, {"mode": 1, "pc": code})
+        running.set("X", entry, 5)
+        running.set("X", 0, 6)
+        by_oracle(running, 5) if oracle else running.run(5)
+        assert running.get("X", 6) == done
+    assert (running.get("mcause"), running.get("mepc.PC") << 1) == (2, low)

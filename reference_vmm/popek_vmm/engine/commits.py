@@ -61,7 +61,7 @@ def effects(plan: Plan, outcome: Outcome, follows: bool = False) -> Effects:
 
 
 def commit(frame: Frame, done: Effects) -> str | None:
-    """Makes all writes at once; whether a watched cell was written (a value), if memory was."""
+    """Makes all writes at once; what they have touched (an i8 of `TOUCHED_..`), if memory was written."""
     emit = frame.emit
     emit.all([*done.scalars.values(), done.pc])
     emit.all([part for ws in done.arrays.values() for w in ws for part in (w.guard, w.index, w.value)])
@@ -81,11 +81,11 @@ def commit(frame: Frame, done: Effects) -> str | None:
     if changed is not None:
         old = frame.read("%dirty")
         frame.control("dirty", emit.value(f"or i8 {old}, {emit.resized(changed, 1, 8)}"))
-    watched: str | None = None
+    touched: str | None = None
     for wide, place in zip(done.memory, places, strict=True):
         found = _write_memory(frame, wide, *place)
-        watched = found if watched is None else emit.value(f"or i1 {watched}, {found}")
-    return watched
+        touched = found if touched is None else emit.value(f"or i8 {touched}, {found}")
+    return touched
 
 
 def _write_clock(frame: Frame, name: str, value: Term) -> None:
@@ -167,10 +167,10 @@ def _write_memory(frame: Frame, write: WideWrite, place: str, made: str) -> str:
     emit.begin(here)
     emit.branch(special, touched, on, unlikely=True)
     emit.begin(touched)
-    watched = emit.value(f"call preserve_mostcc i1 @touched(ptr %s, i64 {place}, i64 {write.cells})")
+    told = emit.value(f"call preserve_mostcc i8 @touched(ptr %s, i64 {place}, i64 {write.cells})")
     emit.line(f"br label %{on}")
     emit.begin(on)
-    return emit.value(f"phi i1 [ false, %{here} ], [ {watched}, %{touched} ]")
+    return emit.value(f"phi i8 [ 0, %{here} ], [ {told}, %{touched} ]")
 
 
 def _flags(frame: Frame, cells: int, place: str, made: str) -> str:

@@ -19,7 +19,7 @@ def declaration(plan: Plan, name: str) -> str:
     return f'define void @"{name}"(ptr noalias %s, ptr %e, {type_of(plan.pc.width)} %pc, i64 %n, i64 %b)'
 
 
-OTHERS = {"touched": "preserve_mostcc i1 @touched(ptr, i64, i64)", "flush": "void @flush(ptr)", "run": "void @run(ptr)"}
+OTHERS = {"touched": "preserve_mostcc i8 @touched(ptr, i64, i64)", "flush": "void @flush(ptr)", "run": "void @run(ptr)"}
 """Functions of another type than the rest."""
 
 

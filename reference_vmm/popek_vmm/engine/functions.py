@@ -8,7 +8,7 @@ from popek_vmm.engine.accesses import MISS, STALE
 from popek_vmm.engine.commits import Effects, commit
 from popek_vmm.engine.frame import Frame
 from popek_vmm.engine.lowering import type_of
-from popek_vmm.engine.plan import Plan
+from popek_vmm.engine.plan import TOUCHED_WATCH, Plan
 
 
 def raise_traps(frame: Frame, traps: tuple[TrapCase, ...], following: Term | None) -> None:
@@ -65,20 +65,31 @@ def settles(plan: Plan, done: Effects) -> bool:
 def finish(frame: Frame, done: Effects, following: Term | None) -> None:
     """Goes on after an instruction has completed, or a trap is entered (no `following`)."""
     emit = frame.emit
-    watched = commit(frame, done)
+    touched = commit(frame, done)
     if following is None:
         frame.shift_clocks("-1", only_completed=True)
     left = emit.value("sub i64 %n, 1")
     pc = emit.term(done.pc)
-    if watched is not None:
-        leave, on = emit.label("watched"), emit.label("on")
-        emit.branch(watched, leave, on, unlikely=True)
-        emit.begin(leave)
-        frame.go("left.watch", pc=pc, left=left)
-        emit.begin(on)
+    if touched is not None:
+        _after_touch(frame, touched, pc, left)
     if following is None or settles(frame.plan, done):
         return frame.go("settle", pc=pc, left=left)
     _onward(frame, done.pc, following, left)
+
+
+def _after_touch(frame: Frame, touched: str, pc: str, left: str) -> None:
+    """Leaves after a store to watched cells. After one to a table the next instruction is fetched anew, though it be near."""
+    emit = frame.emit
+    away, on, watched, table = (emit.label(stem) for stem in ("touched", "on", "watched", "table"))
+    emit.branch(emit.value(f"icmp ne i8 {touched}, 0"), away, on, unlikely=True)
+    emit.begin(away)
+    told = emit.value(f"icmp ne i8 {emit.value(f'and i8 {touched}, {TOUCHED_WATCH}')}, 0")
+    emit.branch(told, watched, table)
+    emit.begin(watched)
+    frame.go("left.watch", pc=pc, left=left)
+    emit.begin(table)
+    frame.go("settle", pc=pc, left=left)
+    emit.begin(on)
 
 
 def _onward(frame: Frame, pc: Term, following: Term, left: str) -> None:

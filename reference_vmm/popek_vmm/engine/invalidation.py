@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from popek_vmm.engine.plan import FLAG_CODE, FLAG_TABLE, FLAG_WATCH, Plan
+from popek_vmm.engine.plan import FLAG_CODE, FLAG_TABLE, FLAG_WATCH, TOUCHED_TABLE, TOUCHED_WATCH, Plan
 
 
 def flush(plan: Plan) -> str:
@@ -17,7 +17,7 @@ def flush(plan: Plan) -> str:
 
 
 def touched(plan: Plan) -> str:
-    """After a store of `cells` cells from `place` on: forgets code, empties the TLB; whether a watched cell was written."""
+    """After a store of `cells` cells from `place` on: forgets code, empties the TLB; what was touched (`TOUCHED_..`)."""
     slots = plan.layout.slots
     reach_back = plan.longest - 1
     field = {name: slots[f"%{name}"].offset for name in ("flags", "ram_low", "entries", "watch_low", "watch_high", "ram_cells")}
@@ -26,7 +26,7 @@ def touched(plan: Plan) -> str:
         f"  %at.{name} = getelementptr i8, ptr %s, i64 {offset}\n  %{name} = load i64, ptr %at.{name}"
         for name, offset in field.items()
     )
-    return f"""define preserve_mostcc i1 @touched(ptr %s, i64 %place, i64 %cells) noinline cold {{
+    return f"""define preserve_mostcc i8 @touched(ptr %s, i64 %place, i64 %cells) noinline cold {{
 {loads}
   %end = add i64 %place, %cells
   %last = sub i64 %end, 1
@@ -82,6 +82,9 @@ watch:
   %above = icmp ugt i64 %end, %watch_low
   %both = and i1 %below, %above
   %hit = and i1 %both, %iswatch
-  ret i1 %hit
+  %told = select i1 %hit, i8 {TOUCHED_WATCH}, i8 0
+  %emptied = select i1 %istable, i8 {TOUCHED_TABLE}, i8 0
+  %all = or i8 %told, %emptied
+  ret i8 %all
 }}
 """
