@@ -69,7 +69,7 @@ def _interpreter(data: bytes, guest: Guest, count: int) -> tuple[float, int]:
     machine = Machine.load(str(ROOT / "spec/riscv/riscv.isa"), "rv64", Stream(io.BytesIO()))
     image = elf(data, 64)
     machine.boot(image)
-    machine.core.load(guest.reps.to_bytes(8, "little"), image.symbols["bench_reps"])
+    machine.core.put(image.symbols["bench_reps"], guest.reps.to_bytes(8, "little"))
     start = time.process_time()
     machine.run(count)
     seconds = time.process_time() - start
@@ -98,6 +98,7 @@ def _unicorn(data: bytes, guest: Guest) -> tuple[float, int] | None:
 
 
 QEMU_OPTIONS = ((), ("-icount", "shift=0"))
+QEMU_MACHINE = ("-machine", "virt", "-bios", "none", "-display", "none", "-serial", "null", "-kernel")
 
 
 def _qemu_version() -> str:
@@ -121,9 +122,8 @@ def _qemu(data: bytes, reps: int, options: tuple[str, ...]) -> float | None:
     with tempfile.NamedTemporaryFile(suffix=".elf") as patched:
         patched.write(data[:at] + reps.to_bytes(8, "little") + data[at + 8 :])
         patched.flush()
-        machine = ["-machine", "virt", "-bios", "none", "-display", "none", "-serial", "null", "-kernel", patched.name]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([qemu, *machine, *options], check=True, timeout=300)
+        subprocess.run([qemu, *QEMU_MACHINE, patched.name, *options], check=True, timeout=300)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -134,8 +134,7 @@ def _whole(guests: Path) -> tuple[float, float | None]:
     image, env = str(guests / "sieve.elf"), {**os.environ, "PYTHONPATH": paths}
     ours = [sys.executable, "-m", "popek", "run", str(ROOT / "spec/riscv/riscv.isa"), image]
     qemu = shutil.which("qemu-system-riscv64")
-    machine = ["-machine", "virt", "-bios", "none", "-display", "none", "-serial", "null", "-kernel", image]
-    return _wall(ours, env), _wall([qemu, *machine], env) if qemu is not None else None
+    return _wall(ours, env), _wall([qemu, *QEMU_MACHINE, image], env) if qemu is not None else None
 
 
 def _wall(command: list[str], env: dict[str, str]) -> float:

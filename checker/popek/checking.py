@@ -30,14 +30,14 @@ MOST_VALUES = 64
 class Settings:
     """The options of one run, checked against each machine before anything is decided."""
 
-    guest: str | None
-    host: str | None
-    memory: str | None
-    reading: str | None
-    instructions: tuple[str, ...]
-    theorems: tuple[str, ...]
     timeout: float
-    cross_check: bool
+    guest: str | None = None
+    host: str | None = None
+    memory: str | None = None
+    reading: str | None = None
+    instructions: tuple[str, ...] = ()
+    theorems: tuple[str, ...] = ()
+    cross_check: bool = False
 
     @property
     def names_things(self) -> bool:
@@ -57,10 +57,6 @@ class Settings:
                 near = suggest(wanted, known)
                 hint = f"; did you mean {near}?" if near else f"; there are: {', '.join(known[:12])}"
                 raise click.UsageError(f"{machine.name} has no {what} `{wanted}`{hint}")
-
-
-def settings(*values: object) -> Settings:
-    return Settings(*values)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -109,12 +109,12 @@ def check(
     timeout: float, format_: str, output: str | None, no_cache: bool, cross_check: bool,
 ) -> int:  # fmt: skip
     """Decide whether machines are virtualizable, instruction by instruction, and whether their theorems hold."""
-    from popek.checking import settings, targets, whole_report
+    from popek.checking import Settings, targets, whole_report
     from popek.codes import exit_code, worst
     from popek.reports import writer
 
     guest, _, host = mode.rpartition("@") if mode else ("", "", "")
-    options = settings(guest or None, host or None, memory, reading, instructions, theorems, timeout, cross_check)
+    options = Settings(timeout, guest or None, host or None, memory, reading, instructions, theorems, cross_check)
     reports: list[Report] = []
     with executor(jobs) as pool, progress() as tell:
         for target in targets(specs, configs, parameters):
@@ -205,11 +205,11 @@ def _derived(
     spec: str, config: str | None, format_: str, output: str | None, jobs: int, timeout: float, no_cache: bool
 ) -> int:  # fmt: skip
     """The page of a machine, or the table of its virtual machine: what needs a report first."""
-    from popek.checking import only_target, settings, whole_report
+    from popek.checking import Settings, only_target, whole_report
     from popek.deriving import Means
     from popek.explaining import virtual, whole
 
-    options = settings(None, None, None, None, (), (), timeout, False)
+    options = Settings(timeout)
     target = only_target(spec, config)
     with executor(jobs) as pool, progress() as tell:
         report = whole_report(target, options, pool, not no_cache, tell)
@@ -222,13 +222,13 @@ def _derived(
 def _gallery(
     specs: tuple[str, ...], format_: str, output: str | None, pages: str | None, jobs: int, timeout: float, no_cache: bool
 ) -> int:  # fmt: skip
-    from popek.checking import settings
+    from popek.checking import Settings
     from popek.codes import worst
     from popek.gallery import found
     from popek.library import shipped
     from popek.reports.gallery_report import writer
 
-    options = settings(None, None, None, None, (), (), timeout, False)
+    options = Settings(timeout)
     with executor(jobs) as pool, progress() as tell:
         rows = list(found(specs or tuple(shipped().values()), options, pool, not no_cache, tell))
         if pages is not None:

@@ -470,6 +470,13 @@ class Scalar:
     doc: str
     span: Span
 
+    @property
+    def initial(self) -> int:
+        """The declared reset value, else the lowest legal one."""
+        if self.reset is not None:
+            return self.reset
+        return self.legal[0][0] if self.legal else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Array:

@@ -15,7 +15,7 @@ def place_devicetree(machine: Machine, core: Core) -> None:
     if tree is None:
         return
     try:
-        core.load(compiled(Path(tree.span.file).parent / tree.file), tree.at)
+        core.put(tree.at, compiled(Path(tree.span.file).parent / tree.file))
     except IndexError as error:
         raise BadImage(f"the devicetree does not fit the memory: {error}") from None
     core.set(tree.holder, tree.at, tree.index)

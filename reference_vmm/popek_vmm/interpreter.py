@@ -89,7 +89,7 @@ class Machine:
 
     def reset(self) -> None:
         """Every scalar to its reset value, as the oracle starts, and fresh devices. Memory stays."""
-        self.devices = self.slow.bus = self.slow.memory.bus = self._board()
+        self.devices = self.slow.memory.bus = self._board()
         self.slow.oracle.reset_scalars()
         for name, value in self.slow.oracle.scalars.items():
             self.core.set(name, value)
@@ -98,13 +98,15 @@ class Machine:
         """Loads a program and points pc at its start. Raises BadImage when it does not fit."""
         for place, data in image.pieces:
             try:
-                self.core.load(data, place)
+                self.core.put(place, data)
             except IndexError as error:
                 raise BadImage(str(error)) from None
         if image.entry is not None:
             self.set(self.machine.pc, image.entry)
         place_devicetree(self.machine, self.core)
         tohost, fromhost = (image.symbols.get(name) for name in ("tohost", "fromhost"))
+        self.host = None
+        self.core.watch(0, 0)
         if tohost is not None and self.core.inside(tohost, 8) and self.built.shape.cell_bytes == 1:
             self.host = HostTarget(tohost, fromhost, self.core, self.console)
             self.core.watch(tohost, 8)
@@ -209,7 +211,7 @@ class Machine:
         if not stores:
             for number, cell in enumerate(split_cells(self.devices.read(place, size), size * memory.width, memory.width, False)):
                 core.put_window(number, cell)
-        if not core.run_through_window("store" if stores else "load"):
+        if not core.run_through_window():
             return False
         if stores:
             cells = [core.get_window(number) for number in range(size)]

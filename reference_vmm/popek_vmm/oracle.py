@@ -67,9 +67,7 @@ class Oracle:
         self.arrays = {name: {} for name in self.machine.arrays}
 
     def reset_scalars(self) -> None:
-        for name, scalar in self.machine.scalars.items():
-            lowest = scalar.legal[0][0] if scalar.legal else 0
-            self.scalars[name] = scalar.reset if scalar.reset is not None else lowest
+        self.scalars.update((name, scalar.initial) for name, scalar in self.machine.scalars.items())
 
     def load(self, cells: bytes | list[int], origin: int) -> None:
         """Puts memory cells at a physical address."""

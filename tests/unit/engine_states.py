@@ -56,11 +56,6 @@ def legal_value(rng: random.Random, scalar: m.Scalar, boundary: bool) -> int:
     return rng.randint(*rng.choice(scalar.legal))
 
 
-def reset_value(scalar: m.Scalar) -> int:
-    lowest = scalar.legal[0][0] if scalar.legal else 0
-    return scalar.reset if scalar.reset is not None else lowest
-
-
 def edge(rng: random.Random, low: int, size: int, width: int) -> int:
     """An address in guest memory, at its first or last cells, just outside, or where addresses wrap."""
     near = rng.choice([low, low, low + size, low + size, 0, 1 << width, 1 << (width - 1), low + rng.randrange(size)])
@@ -97,6 +92,11 @@ def wipe(running: Machine) -> None:
     """Empties memory, what was decoded from it, and the arrays; every scalar to its reset value."""
     for block in (running.core.memory, running.core.entries, running.core.flags):
         block.bytes[:] = bytes(block.size)
+    restart(running)
+
+
+def restart(running: Machine) -> None:
+    """Empties the arrays beside memory; every scalar to its reset value, and fresh devices."""
     for array in beside_memory(running.machine):
         slot = running.built.shape.layout.slots[array.name]
         running.core.state.bytes[slot.offset : slot.offset + slot.size * slot.count] = bytes(slot.size * slot.count)
@@ -150,7 +150,7 @@ def scalar_value(rng: random.Random, scalar: m.Scalar, running: Machine, calm: b
         return wild(rng, running, scalar.width)
     if calm and scalar.role is m.Role.CONTROL and scalar.width >= 12 and scalar.legal is None:
         return running.core.low + rng.randrange(running.core.cells) >> rng.choice((0, 0, 1, 2))
-    return reset_value(scalar) if calm else legal_value(rng, scalar, rng.random() < 0.5)
+    return scalar.initial if calm else legal_value(rng, scalar, rng.random() < 0.5)
 
 
 def zero(rng: random.Random, running: Machine, width: int) -> int:

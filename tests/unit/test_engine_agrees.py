@@ -8,7 +8,7 @@ import random
 from functools import lru_cache
 
 import pytest
-from engine_states import element, legal_value, not_too_long, reset_value, word_of
+from engine_states import element, legal_value, not_too_long, word_of
 
 from machines import SPEC, machine, representatives
 from popek_grammar import machine as m
@@ -72,7 +72,7 @@ def settle(made: m.Machine, oracle: Oracle) -> None:
     """Control and map state as after reset, so that most instructions complete."""
     for scalar in made.scalars.values():
         if scalar.role in (m.Role.CONTROL, m.Role.MAP, m.Role.MODE, m.Role.ENV):
-            oracle.scalars[scalar.name] = reset_value(scalar)
+            oracle.scalars[scalar.name] = scalar.initial
 
 
 def give(made: m.Machine, fast: Machine, oracle: Oracle) -> list[int]:

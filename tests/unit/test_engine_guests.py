@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import os
 import random
 import subprocess
 import sys
-from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -18,35 +16,12 @@ from popek_grammar.assemble import assemble
 
 pytest.importorskip("llvmlite")
 
-from popek_vmm.consoles import Stream
-from popek_vmm.images import BadImage, Image, elf, flat
+from engine_programs import BASE, FILE, booted, said, shared
+
+from popek_vmm.images import BadImage, elf, flat
 from popek_vmm.interpreter import Exit, Machine, Reason
 
-FILE, BASE = "riscv/riscv.isa", 0x80000000
 FINISH = "lui t0, 0x100; lui t1, 5; addi t1, t1, 0x555; sw t1, 0(t0)\nj ."
-
-
-@lru_cache(maxsize=1)
-def shared() -> tuple[Machine, io.BytesIO]:
-    console = io.BytesIO()
-    return Machine.load(str(SPEC / FILE), "rv64", Stream(console)), console
-
-
-def booted(text: str) -> Machine:
-    """A machine fresh from reset, with an assembled program at the start of memory."""
-    running, console = shared()
-    console.seek(0)
-    console.truncate()
-    running.core.load(bytes(1 << 20), BASE)
-    running.reset()
-    for index in range(1, 32):
-        running.set("X", 0, index)
-    for index in range(16):
-        running.set("pmp_cfg", 0, index)
-        running.set("pmp_addr", 0, index)
-    origin, cells = assemble(machine(FILE, "rv64"), text.replace("; ", "\n"), BASE).image()
-    running.boot(Image(((origin, bytes(cells)),), BASE, {}))
-    return running
 
 
 def test_console_and_finisher() -> None:
@@ -57,7 +32,7 @@ def test_console_and_finisher() -> None:
     )
     ended = running.run(1000)
     assert (ended.reason, ended.code) == (Reason.HALTED, 2)
-    assert shared()[1].getvalue() == b"hi"
+    assert said() == b"hi"
 
 
 def test_code_that_writes_itself() -> None:
@@ -228,7 +203,7 @@ def test_bad_images(tmp_path: Path) -> None:
     with pytest.raises(BadImage):
         elf(b"\x7fELF" + bytes(60), 64)
     with pytest.raises(BadImage):
-        shared()[0].boot(flat(bytes(10), 0x1000))
+        shared("rv64")[0].boot(flat(bytes(10), 0x1000))
     empty = tmp_path / "missing"
     code, text = run(str(SPEC / FILE), str(empty))
     assert code == 2 and "cannot read" in text

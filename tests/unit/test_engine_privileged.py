@@ -10,6 +10,7 @@ pytest.importorskip("llvmlite")
 
 from functools import lru_cache
 
+from engine_states import restart
 from test_riscv_qemu import IN_BOTH, MOST_STEPS, ORIGIN, PROGRAMS, RESULTS, found, program
 
 from machines import SPEC
@@ -26,11 +27,8 @@ def interpreter(xlen: int) -> Machine:
 @pytest.mark.parametrize(("name", "xlen"), [(name, 64) for name in PROGRAMS] + [(name, 32) for name in IN_BOTH])
 def test_generated_code_stores_the_same(name: str, xlen: int) -> None:
     running, made = interpreter(xlen), program(name, xlen)
-    for array in ("X", "pmp_cfg", "pmp_addr"):
-        for index in range(16 if array != "X" else 32):
-            running.set(array, 0, index)
-    running.core.load(bytes(1 << 22), ORIGIN)
-    running.reset()
+    running.core.put(ORIGIN, bytes(1 << 22))
+    restart(running)
     running.boot(Image(((ORIGIN, bytes(made.image()[1])),), ORIGIN, {}))
     running.set("X", 0, 11)  # the oracle starts without a devicetree
     steps = 0

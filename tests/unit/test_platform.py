@@ -5,70 +5,23 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import lru_cache
 from pathlib import Path
 
 import pytest
 
-from machines import SPEC, machine
-from popek_grammar.assemble import assemble
 from popek_grammar.diagnostics import SpecError
 from popek_grammar.elaborate import elaborate
 from popek_grammar.source import load_texts
 
 pytest.importorskip("llvmlite")
 
+from engine_programs import BASE, booted, said, shared
+
 from popek_vmm.consoles import Stream
 from popek_vmm.devices.board import Board, UnknownDevice
 from popek_vmm.devices.device import Surroundings
 from popek_vmm.disks import FileDisk
-from popek_vmm.images import Image
 from popek_vmm.interpreter import Exit, Machine, Reason
-
-FILE, BASE = "riscv/riscv.isa", 0x80000000
-HANDLER = 0x80000800
-
-
-class Typed(Stream):
-    """A console on which something is typed before the guest looks."""
-
-    def __init__(self) -> None:
-        self.output = io.BytesIO()
-        self.typed = b""
-
-    def read(self) -> bytes:
-        found, self.typed = self.typed, b""
-        return found
-
-
-@lru_cache(maxsize=2)
-def shared(config: str) -> tuple[Machine, Typed]:
-    console = Typed()
-    return Machine.load(str(SPEC / FILE), config, console), console
-
-
-def booted(text: str, handler: str = "", config: str = "rv64", symbols: dict[str, int] | None = None) -> Machine:
-    """A machine fresh from reset; the program at the start of memory, the handler of traps at `HANDLER`."""
-    running, console = shared(config)
-    console.output.seek(0)
-    console.output.truncate()
-    running.core.load(bytes(1 << 20), BASE)
-    running.host = None
-    running.core.watch(0, 0)
-    running.reset()
-    for index in range(1, 32):
-        running.set("X", 0, index)
-    pieces = []
-    for origin, part in ((BASE, text), (HANDLER, handler)):
-        at, cells = assemble(machine(FILE, config), part.replace("; ", "\n"), origin).image()
-        pieces.append((at, bytes(cells)))
-    running.boot(Image(tuple(pieces), BASE, symbols or {}))
-    return running
-
-
-def said() -> bytes:
-    return shared("rv64")[1].output.getvalue()
-
 
 TIMER = """
   auipc t0, 1
@@ -364,7 +317,7 @@ def test_devices_that_there_are_none_of(old: str, new: str, told: str) -> None:
 def test_another_machine_has_a_timer() -> None:
     """Nothing here is one instruction set's: eight bits, a clock and a line."""
     running = Machine(elaborate(load_texts({"t.isa": SMALL})), None, Stream(io.BytesIO()))
-    running.core.load(b"\1" * 0x1000, 0)
+    running.core.put(0, b"\1" * 0x1000)
     running.devices.write(0x2000 + 0x4000, 8, 50)
     assert running.run(49) == Exit(Reason.BUDGET, 49)
     assert (running.get("tick"), running.get("line")) == (49, 0)

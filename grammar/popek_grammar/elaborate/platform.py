@@ -42,8 +42,8 @@ def _region(ctx: Context, node: Tree[Token], known: dict[str, m.Region]) -> None
     memory = next((array for array in ctx.arrays.values() if array.memory), None)
     if memory is None or start + count > 1 << memory.index_width:
         ctx.fail("E0437", f"region `{name}` lies outside the memory's addresses", node)
-    listed = wires.find_data("wire") if isinstance(wires, Tree) else ()
-    made = tuple(sorted((_wire(ctx, each) for each in listed), key=lambda wire: (wire.span.line, wire.span.column)))
+    listed = wires.children if isinstance(wires, Tree) else ()
+    made = tuple(_wire(ctx, each) for each in listed if isinstance(each, Tree))
     known[str(name)] = m.Region(str(name), start, count, None if device is None else str(device), ctx.span(node), made)
 
 

@@ -56,7 +56,7 @@ class Translated:
         """Where an access that a walk makes itself lies; `access` still says what the walk is for."""
         with run.bound(implicit=t.TRUE):
             pa = self._second_stage(run, run.walk_translation, t.resize(address, main_array(run).index_width))
-            self.protect(run, pa, t.const(count, 32))
+            self._protect(run, pa, t.const(count, 32))
         return pa
 
     def translate(self, run: Run, address: Term, cells: Term, kind: str, mode: Term) -> Term:
@@ -67,7 +67,7 @@ class Translated:
             if crosses is not t.FALSE:
                 run.assumptions.append(t.implies(t.and_(run.prefix, run.path), t.not_(crosses)))
             pa = onward(paged)
-            self.protect(run, pa, cells)
+            self._protect(run, pa, cells)
         return pa
 
     def _places(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> list[Term]:
@@ -87,7 +87,7 @@ class Translated:
             size = t.const(cells, 32)
             with self._access(run, t.add(address, t.const(offset, address.width)), size, kind, mode):
                 pa = onward(t.add(paged, t.const(offset, paged.width)))
-                self.protect(run, pa, size)
+                self._protect(run, pa, size)
             return consecutive(pa, cells)
 
         crosses = self._crosses(run, paged, size)
@@ -172,7 +172,7 @@ class Translated:
         )
         return self._second_stage(run, second, result)
 
-    def protect(self, run: Run, pa: Term, size: Term) -> None:
+    def _protect(self, run: Run, pa: Term, size: Term) -> None:
         """The declared protections, for `size` cells from a physical address on."""
         for protection in run.machine.protections.values():
             if run.path is t.FALSE:

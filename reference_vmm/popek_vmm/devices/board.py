@@ -49,7 +49,7 @@ class Board:
         self._driven = [
             (each.device, wire) for each in self.placed for wire in each.region.wires if wire.pin in each.device.outputs
         ]
-        self._levels = dict.fromkeys(((id(device), wire) for device, wire in self._driven), 0)
+        self._levels = [0] * len(self._driven)
 
     def _made(self, region: Region, around: Surroundings) -> Device:
         kind = KINDS.get(region.device or "")
@@ -90,10 +90,10 @@ class Board:
         moved = True
         while moved:
             moved = False
-            for device, wire in self._driven:
-                level, key = device.level(wire.pin), (id(device), wire)
-                if level != self._levels[key]:
-                    self._levels[key] = level
+            for number, (device, wire) in enumerate(self._driven):
+                level = device.level(wire.pin)
+                if level != self._levels[number]:
+                    self._levels[number] = level
                     self._carry(wire, level)
                     moved = True
 
@@ -105,13 +105,13 @@ class Board:
 
     def saved(self) -> list[Any]:
         """What every device remembers, and the levels of all wires."""
-        return [[each.device.saved() for each in self.placed], list(self._levels.values())]
+        return [[each.device.saved() for each in self.placed], list(self._levels)]
 
     def restored(self, saved: list[Any]) -> None:
         """Takes back what was `saved` of devices of the same regions."""
         for each, one in zip(self.placed, saved[0], strict=True):
             each.device.restored(one)
-        self._levels = dict(zip(self._levels, saved[1], strict=True))
+        self._levels = list(saved[1])
 
     def due(self) -> int | None:
         """Steps until some output changes by itself."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Ranges, Run
-from popek_grammar.meaning.memory import Translated, acting_mode, consecutive, main_array, read_cells, write_cells
+from popek_grammar.meaning.memory import Translated, acting_mode, consecutive, main_array, read_cells
 from popek_grammar.meaning.outcome import Outcome, TrapCase
 from popek_grammar.meaning.state import State, symbolic
 from popek_grammar.meaning.terms import Term
@@ -47,22 +47,13 @@ class Probed(Translated):
         self.before = symbolic(machine)
         self.usual = {kind: default_acting(machine, kind) for kind in KINDS}
 
-    def load(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> Term:
-        places = self._reached(run, address, width, kind, acting)
-        return read_cells(run, places, width) if run.path is not t.FALSE else t.const(0, width)
-
-    def store(self, run: Run, address: Term, value: Term, kind: str, acting: Term | None) -> None:
-        places = self._reached(run, address, value.width, kind, acting)
-        if run.path is not t.FALSE:
-            write_cells(run, places, value)
-
     def physical(self, run: Run, address: Term, width: int) -> Term:
         return self.load(run, address, width, "load", None)
 
     def physical_store(self, run: Run, address: Term, value: Term) -> None:
         self.store(run, address, value, "store", None)
 
-    def _reached(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> list[Term]:
+    def _places(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> list[Term]:
         array = main_array(run)
         self.follows |= bool(run.state.arrays[array.name].writes)
         mode = acting if acting is not None else acting_mode(run, kind)

@@ -6,6 +6,7 @@ import ctypes
 import mmap
 import os
 import weakref
+from functools import cache
 from itertools import count
 from typing import Any, Final
 
@@ -49,6 +50,7 @@ class Block:
         self.bytes[offset : offset + size] = value.to_bytes(size, "little")
 
 
+@cache
 def _host() -> Any:
     host = ctypes.CDLL(None, use_errno=True)
     host.mmap.restype = ctypes.c_void_p

@@ -130,11 +130,7 @@ def _checked_place(frame: Frame, write: WideWrite) -> tuple[str, str]:
     good = frame.valid(write.index, place, write.cells)
     guard = emit.term(write.guard)
     outside = emit.value(f"and i1 {guard}, {emit.value(f'xor i1 {good}, true')}")
-    away, on = emit.label("outside"), emit.label("inside")
-    emit.branch(outside, away, on, unlikely=True)
-    emit.begin(away)
-    frame.go("left.slow")
-    emit.begin(on)
+    frame.refuse(outside)
     return place, emit.value(f"and i1 {guard}, {good}")
 
 
@@ -143,12 +139,7 @@ def _leave_tables(frame: Frame, writes: list[tuple[int, str, str]]) -> None:
     emit = frame.emit
     for cells, place, made in writes:
         flag = _flags(frame, cells, place, made)
-        table = emit.value(f"icmp ne i8 {emit.value(f'and i8 {flag}, {FLAG_TABLE}')}, 0")
-        away, on = emit.label("table"), emit.label("plain")
-        emit.branch(table, away, on, unlikely=True)
-        emit.begin(away)
-        frame.go("left.slow")
-        emit.begin(on)
+        frame.refuse(emit.value(f"icmp ne i8 {emit.value(f'and i8 {flag}, {FLAG_TABLE}')}, 0"))
 
 
 def _write_memory(frame: Frame, write: WideWrite, place: str, made: str) -> str:

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 
 from popek_grammar import machine as m
 from popek_grammar.decode import Decoded
-from popek_vmm.engine.accesses import KINDS
 from popek_vmm.engine.block import Block
 from popek_vmm.engine.build import Built
 from popek_vmm.engine.compiled import link
 from popek_vmm.engine.plan import FLAG_CODE, FLAG_WATCH
+from popek_vmm.oracle import CLOCK_MASK
 
-CLOCK_MASK = (1 << 64) - 1
 WINDOW = 16
 """Cells behind guest memory through which accesses to devices go."""
 
@@ -34,8 +33,9 @@ class Core:
         self.memory = Block((cells + WINDOW) * shape.cell_bytes)
         self.entries = Block(pages * shape.page_slots * shape.entry_bytes)
         self.flags = Block(granules)
-        self.library = link(built.codes, ("run", "touched", "handlers"))
-        self._run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("run"))
+        self.library = link(built.codes, ("run", "flush", "handlers"))
+        on_state = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+        self._run, self._flush = (on_state(self.library.address(name)) for name in ("run", "flush"))
         count = max(shape.handlers.values()) + 1
         self._handlers = (ctypes.c_uint64 * count).from_address(self.library.address("handlers"))
         words = {
@@ -82,7 +82,7 @@ class Core:
         if self.flags.bytes[(place >> self.shape.granule) - (self.low >> self.shape.granule)] & ~FLAG_WATCH:
             self.forget(place, 1)
 
-    def load(self, data: bytes, place: int) -> None:
+    def put(self, place: int, data: bytes) -> None:
         """Puts bytes into a memory of 8-bit cells. IndexError outside guest memory."""
         if not self.inside(place, len(data)):
             raise IndexError(f"{len(data)} cells at {place:#x} do not fit the memory")
@@ -95,10 +95,6 @@ class Core:
         if not self.inside(place, size):
             raise IndexError(f"{size} cells at {place:#x} are not in the memory")
         return bytes(self.memory.bytes[place - self.low : place - self.low + size])
-
-    def put(self, place: int, data: bytes) -> None:
-        """What a device writes, in bytes. IndexError outside guest memory."""
-        self.load(data, place)
 
     def forget(self, place: int, count: int) -> None:
         """Drops all that was decoded from cells or depends on a translation."""
@@ -165,17 +161,13 @@ class Core:
         size = self.shape.cell_bytes
         return self.memory.number((self.cells + number) * size, size)
 
-    def run_through_window(self, kind: str) -> bool:
+    def run_through_window(self) -> bool:
         """Runs the instruction at pc, whose only access, which has just missed, goes to the window instead; whether it did."""
         if self.field("dirty"):
-            slot = self.shape.layout.slots["%tlb"]
-            self.state.bytes[slot.offset : slot.offset + slot.size * slot.count] = b"\xff" * (slot.size * slot.count)
+            self._flush(self.state.address)
             self.control("dirty", 0)
-        va, acting = self.field("va"), self.field("acting")
-        number = va >> self.shape.page
-        bank = acting * len(KINDS) + KINDS.index(kind)
-        at = self.shape.layout.slots["%tlb"].offset + 16 * (bank * self.shape.sets + number % self.shape.sets)
-        self.state.put(at, 8, number)
+        va, at = self.field("va"), self.field("tlb_entry") - self.state.address
+        self.state.put(at, 8, va >> self.shape.page)
         self.state.put(at + 8, 8, self.window() - va & CLOCK_MASK)
         _, left = self.run(1)
         self.state.put(at, 8, CLOCK_MASK)

@@ -51,6 +51,14 @@ class Frame:
         self.emit.line(f"musttail call void {callee}(ptr %s, ptr {entry}, {kind} {pc}, i64 {left}, i64 %b)")
         self.emit.line("ret void")
 
+    def refuse(self, condition: str) -> None:
+        """Leaves the step to the oracle under a condition."""
+        slow, on = self.emit.label("slow"), self.emit.label("on")
+        self.emit.branch(condition, slow, on, unlikely=True)
+        self.emit.begin(slow)
+        self.go("left.slow")
+        self.emit.begin(on)
+
     # -- the state block ---------------------------------------------------------------------------------------------
 
     def pointer(self, name: str, index: str | None = None) -> str:
@@ -127,16 +135,16 @@ class Frame:
     def probe(self, kind: str, address: str, width: int, cells: int, acting: str | None) -> tuple[str, str]:
         """Looks an access up: its place in the memory's address width, and whether it misses."""
         emit = self.emit
-        at = self.tlb_entry(kind, self._page_number(address, width), acting)
+        at = self.tlb_entry(kind, self.page_number(address, width), acting)
         last = address if cells == 1 else emit.value(f"add {type_of(width)} {address}, {cells - 1}")
         tag = emit.value(f"load i64, ptr {at}")
-        miss = emit.value(f"icmp ne i64 {tag}, {self._page_number(last, width)}")
+        miss = emit.value(f"icmp ne i64 {tag}, {self.page_number(last, width)}")
         second = emit.value(f"getelementptr inbounds i8, ptr {at}, i64 8")
         delta = emit.value(f"load i64, ptr {second}")
         place = emit.value(f"add i64 {emit.resized(address, width, 64)}, {delta}")
         return emit.resized(place, 64, self.plan.memory.index_width), miss
 
-    def _page_number(self, address: str, width: int) -> str:
+    def page_number(self, address: str, width: int) -> str:
         wide = self.emit.resized(address, width, 64)
         return self.emit.value(f"lshr i64 {wide}, {self.plan.page}") if self.plan.page else wide
 

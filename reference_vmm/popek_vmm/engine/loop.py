@@ -139,11 +139,7 @@ def _resume(plan: Plan) -> str:
     wide = emit.resized("%pc", pc.width, 64)
     if plan.parcel_cells > 1:
         low = emit.value(f"and i64 {wide}, {plan.parcel_cells - 1}")
-        crooked, straight = emit.label("crooked"), emit.label("straight")
-        emit.branch(emit.value(f"icmp ne i64 {low}, 0"), crooked, straight, unlikely=True)
-        emit.begin(crooked)
-        frame.go("left.slow")
-        emit.begin(straight)
+        frame.refuse(emit.value(f"icmp ne i64 {low}, 0"))
     place, missed = frame.probe("fetch", "%pc", pc.width, plan.parcel_cells, None)
     miss, hit = emit.label("miss"), emit.label("hit")
     emit.branch(missed, miss, hit, unlikely=True)

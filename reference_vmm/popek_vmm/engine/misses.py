@@ -31,7 +31,7 @@ def miss(plan: Plan, each: Reach) -> str:
         frame.go("left.slow")
         return frame.text()
     for assumed in each.outcome.assumptions:
-        _refuse(frame, emit.term(t.not_(assumed)))
+        frame.refuse(emit.term(t.not_(assumed)))
     for trap in _by_cause(each):
         hit, on = emit.label("trap"), emit.label("on")
         emit.branch(emit.term(trap.condition), hit, on, unlikely=True)
@@ -42,7 +42,7 @@ def miss(plan: Plan, each: Reach) -> str:
         emit.begin(on)
     place = emit.resized(emit.term(each.place), plan.memory.index_width, 64)
     whole = _whole_page(frame, each)
-    _outside(frame, each.kind, place)
+    _outside(frame, each.kind, emit.resized(emit.term(va), width, 64), place)
     for table in each.tables:
         _mark_table(frame, emit.term(table.condition), emit.resized(emit.term(table.place), table.place.width, 64), table.cells)
     _fill(frame, each.kind, emit.resized(emit.term(va), width, 64), place, whole)
@@ -61,17 +61,7 @@ def _by_cause(each: Reach) -> list[TrapCase]:
     return [TrapCase(t.or_(*conditions), cause, payload, True) for (cause, payload), conditions in found.items()]
 
 
-def _refuse(frame: Frame, condition: str) -> None:
-    """Leaves the step to the oracle under a condition."""
-    emit = frame.emit
-    slow, on = emit.label("slow"), emit.label("on")
-    emit.branch(condition, slow, on, unlikely=True)
-    emit.begin(slow)
-    frame.go("left.slow")
-    emit.begin(on)
-
-
-def _outside(frame: Frame, kind: str, place: str) -> None:
+def _outside(frame: Frame, kind: str, va: str, place: str) -> None:
     """An access that is not in guest memory: that of an instruction with no other one may be a device's, which the host
     has carried out; anything else is the oracle's."""
     emit = frame.emit
@@ -85,9 +75,11 @@ def _outside(frame: Frame, kind: str, place: str) -> None:
         emit.begin(device)
         frame.control("place", place)
         frame.control("store", int(kind == "store"))
+        entry = frame.tlb_entry(kind, frame.page_number(va, 64), frame.read("%acting"))
+        frame.control("tlb_entry", emit.value(f"ptrtoint ptr {entry} to i64"))
         frame.go("left.device")
         emit.begin(on)
-    _refuse(frame, emit.value(f"xor i1 {emit.value(f'and i1 {ends[0]}, {ends[1]}')}, true"))
+    frame.refuse(emit.value(f"xor i1 {emit.value(f'and i1 {ends[0]}, {ends[1]}')}, true"))
 
 
 def _give_up(frame: Frame, va: t.Term) -> None:
@@ -105,7 +97,7 @@ def _give_up(frame: Frame, va: t.Term) -> None:
     frame.control("retries", tries)
     often = emit.value(f"icmp ugt i32 {tries}, {MOST_RETRIES}")
     nested = emit.value(f"icmp ne i64 {frame.read('%oneshot')}, 0")
-    _refuse(frame, emit.value(f"or i1 {crosses}, {emit.value(f'or i1 {often}, {nested}')}"))
+    frame.refuse(emit.value(f"or i1 {crosses}, {emit.value(f'or i1 {often}, {nested}')}"))
 
 
 def _whole_page(frame: Frame, each: Reach) -> str:
@@ -131,11 +123,11 @@ def _whole_page(frame: Frame, each: Reach) -> str:
 
 def _fill(frame: Frame, kind: str, va: str, place: str, whole: str) -> None:
     """Fills the entry; if not for the whole page, for this one instruction, which must make no other access."""
-    emit, plan = frame.emit, frame.plan
+    emit = frame.emit
     single = emit.value(f"icmp ne i8 {frame.read('%single')}, 0")
     neither = emit.value(f"xor i1 {emit.value(f'or i1 {whole}, {single}')}, true")
-    _refuse(frame, neither)
-    number = emit.value(f"lshr i64 {va}, {plan.page}")
+    frame.refuse(neither)
+    number = frame.page_number(va, 64)
     at = frame.tlb_entry(kind, number, frame.read("%acting"))
     emit.line(f"store i64 {number}, ptr {at}")
     second = emit.value(f"getelementptr inbounds i8, ptr {at}, i64 8")
@@ -154,7 +146,7 @@ def _mark_table(frame: Frame, condition: str, place: str, cells: int) -> None:
     """A store to what a walk has read must empty the TLB. A walk outside guest memory is the oracle's."""
     emit, plan = frame.emit, frame.plan
     good = frame.inside(place, cells)
-    _refuse(frame, emit.value(f"and i1 {condition}, {emit.value(f'xor i1 {good}, true')}"))
+    frame.refuse(emit.value(f"and i1 {condition}, {emit.value(f'xor i1 {good}, true')}"))
     for end in (place, emit.value(f"add i64 {place}, {cells - 1}")):
         granule = emit.value(f"lshr i64 {end}, {plan.granule}")
         where = emit.value(f"add i64 {granule}, {frame.read('%flags')}")

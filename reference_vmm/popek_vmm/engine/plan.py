@@ -97,7 +97,7 @@ class Plan:
     @cached_property
     def layout(self) -> Layout:
         words = "exit left ram_low ram_cells bias entries flags va acting next_pc place"
-        words += " retry oneshot oneshot_left watch_low watch_high"
+        words += " tlb_entry retry oneshot oneshot_left watch_low watch_high"
         control = dict.fromkeys(words.split(), (64, 1))
         control |= {"single": (8, 1), "store": (8, 1), "dirty": (8, 1), "size": (32, 1), "retries": (32, 1)}
         control |= {"payload": (128, max(1, len(self.machine.causes.payload))), "zeros": (128, 4), "sink": (128, 4)}

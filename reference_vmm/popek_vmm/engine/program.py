@@ -45,7 +45,6 @@ class Shape:
     cell_bytes: int
     longest: int
     clocks: tuple[str, ...]
-    sets: int
 
 
 LONGEST_FULL, LONGEST_LIGHT = 500, 1500
@@ -94,7 +93,7 @@ def program(machine: m.Machine) -> Program:
     shape = Shape(
         made.layout, {name: dict(fields) for name, fields in made.entry_fields.items()}, handlers, made.entry_bytes,
         made.page, made.page_slots, made.granule, made.parcel_cells, made.cell_bytes, made.longest,
-        tuple(made.clocks), made.sets,
+        tuple(made.clocks),
     )  # fmt: skip
     return Program(parts, shape)
 
@@ -141,12 +140,7 @@ def instruction(made: Plan, name: str, operands: Operands, done: Effects) -> str
     """The function of one instruction."""
     frame = Frame(made, name, dict(made.entry_fields[operands.instruction.name]))
     following = t.add(t.var(made.machine.pc, made.pc.width), operands.cells)
-    raise_traps(frame, done.traps, following)
-    if done.completes:
-        finish(frame, done, following)
-    else:
-        frame.go("left.slow")
-    return frame.text()
+    return _body(frame, done, following)
 
 
 def entry(made: Plan, cause: m.CauseDef) -> str:
@@ -156,10 +150,14 @@ def entry(made: Plan, cause: m.CauseDef) -> str:
     if not machine.trap_stacks:
         frame.go("left.slow")
         return frame.text()
-    done = effects(made, trap_outcome(machine, cause))
-    raise_traps(frame, done.traps, None)
+    return _body(frame, effects(made, trap_outcome(machine, cause)), None)
+
+
+def _body(frame: Frame, done: Effects, following: t.Term | None) -> str:
+    """Traps, then writes, then on; a trap entry has no `following`, and one that traps itself is the oracle's."""
+    raise_traps(frame, done.traps, following)
     if done.completes:
-        finish(frame, done, None)
+        finish(frame, done, following)
     else:
         frame.go("left.slow")
     return frame.text()

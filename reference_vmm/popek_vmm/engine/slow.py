@@ -97,7 +97,7 @@ class Slow:
     """Single steps on the same state as the generated code."""
 
     def __init__(self, core: Core, bus: Bus) -> None:
-        self.core, self.bus = core, bus
+        self.core = core
         self.memory = OnBus(bus, core)
         self.oracle = Oracle(core.machine, memory=self.memory)
         memory_name = core.machine.main_memory
@@ -115,5 +115,5 @@ class Slow:
                 self.core.set(name, value)
         if stepped.trap is None:
             for place, cells, value in self.memory.written:
-                self.bus.write(place, cells, value)
+                self.memory.bus.write(place, cells, value)
         return stepped
