@@ -344,7 +344,7 @@ def read_text(path: str) -> str:
     """A text file, or standard input for `-`; complains as a bad specification does."""
     if path == "-":
         return sys.stdin.read()
-    from popek_grammar.source import read_source
+    from popek_grammar.reading import read_source
 
     return read_source(path).text
 

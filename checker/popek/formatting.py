@@ -9,7 +9,7 @@ import click
 
 from popek.output import write_file
 from popek_grammar.formatter import format_text
-from popek_grammar.source import read_source
+from popek_grammar.reading import read_source
 
 
 def format_files(files: tuple[str, ...], only_check: bool) -> int:

@@ -14,8 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lark import Token
-
 from popek_grammar.files import write_whole
 
 T = TypeVar("T")
@@ -35,32 +33,40 @@ def cache_dir() -> Path | None:
 
 def remembered(kind: type[T], key: str, make: Callable[[], T], keep: Callable[[T], bool] = lambda _: True) -> T:
     """The value stored under `key`, a file name, or else what `make` returns, which is then stored if it is to `keep`."""
-    directory = cache_dir()
-    if directory is None:
-        return make()
-    found = _load(directory / key)
-    if isinstance(found, kind):
+    found = recall(kind, key)
+    if found is not None:
         return found
     made = make()
     if keep(made):
-        _store(directory / key, made)
+        store(key, made)
     return made
 
 
-def _load(path: Path) -> object:
+def recall(kind: type[T], key: str) -> T | None:
+    """The value stored under `key`, if there is one of this kind."""
+    directory = cache_dir()
+    if directory is None:
+        return None
     try:
-        return pickle.loads(path.read_bytes())
+        found = pickle.loads((directory / key).read_bytes())
     except Exception:  # an unreadable or spoilt entry may raise anything, and is as good as none
         return None
+    return found if isinstance(found, kind) else None
 
 
-def _store(path: Path, value: object) -> None:
+def store(key: str, value: object) -> None:
+    """Stores a value under `key`, where that is possible."""
+    directory = cache_dir()
+    if directory is None:
+        return
     with contextlib.suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_whole(path, _pickled(value))
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_whole(directory / key, _pickled(value))
 
 
 def _pickled(value: object) -> bytes:
+    from lark import Token  # what is only recalled needs no parser
+
     buffer = io.BytesIO()
     pickler = pickle.Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL)
     pickler.dispatch_table = copyreg.dispatch_table | {Token: _reduce_token}
@@ -68,7 +74,7 @@ def _pickled(value: object) -> bytes:
     return buffer.getvalue()
 
 
-def _reduce_token(token: Token) -> tuple[Any, ...]:
+def _reduce_token(token: Any) -> tuple[Any, ...]:
     # Lark's own way forgets where a token ends.
     place = (token.start_pos, token.line, token.column, token.end_line, token.end_column, token.end_pos)
-    return Token, (token.type, token.value, *place)
+    return type(token), (token.type, token.value, *place)

@@ -8,19 +8,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from popek_grammar.cache import remembered
-from popek_grammar.diagnostics import Diagnostic
+from popek_grammar.closure import Closure, closure
 from popek_grammar.files import sources_digest
 from popek_grammar.machine import Machine
-from popek_grammar.source import SourceSet, load_file
+
+if TYPE_CHECKING:
+    from popek_grammar.diagnostics import Diagnostic
+    from popek_grammar.source import SourceSet
 
 
 def machine_key(path: str, config: str | None = None, parameters: Mapping[str, int] | None = None) -> str:
     """A digest of all that the machine in a file depends on: its text, what it includes, the choices, this code."""
-    return _key(load_file(path), config, parameters or {})
+    return _key(_closure(path), config, parameters or {})
 
 
 def load_machine(path: str, config: str | None = None, parameters: Mapping[str, int] | None = None) -> Machine:
@@ -30,23 +34,23 @@ def load_machine(path: str, config: str | None = None, parameters: Mapping[str, 
 
 def machine_and_key(path: str, config: str | None = None, parameters: Mapping[str, int] | None = None) -> tuple[Machine, str]:
     """The machine in a file, and a key that is the same however its configuration was chosen."""
-    sources = load_file(path)
-    key = _key(sources, config, parameters or {})
+    texts = _closure(path)
+    key = _key(texts, config, parameters or {})
 
     def resolved() -> Machine:
         from popek_grammar.elaborate import elaborate
 
-        return elaborate(sources, config, parameters)
+        return elaborate(texts.parsed, config, parameters)
 
     machine = remembered(Machine, f"machine-{key}.pickle", resolved)
-    return machine, _key(sources, machine.config, parameters or {})
+    return machine, _key(texts, machine.config, parameters or {})
 
 
 def lint_machine(path: str, config: str | None = None) -> tuple[list[Diagnostic], SourceSet]:
     """All errors and warnings of a file, and the texts to show them in."""
     from popek_grammar.elaborate import elaborate_with_problems
 
-    sources = load_file(path)
+    sources = _closure(path).parsed
     return elaborate_with_problems(sources, config)[1], sources
 
 
@@ -54,13 +58,15 @@ def configs_of(path: str) -> list[str]:
     """The configurations that a file declares, the default first."""
     from popek_grammar.elaborate import configurations
 
-    return configurations(load_file(path))
+    return configurations(_closure(path).parsed)
 
 
-def _key(sources: SourceSet, config: str | None, parameters: Mapping[str, int]) -> str:
-    digest = hashlib.blake2b(code_digest().encode(), digest_size=20)
-    for name, text in sources.texts.items():
-        digest.update(f"{name}\0{text}\0".encode())
+def _closure(path: str) -> Closure:
+    return closure(path, code_digest())
+
+
+def _key(texts: Closure, config: str | None, parameters: Mapping[str, int]) -> str:
+    digest = hashlib.blake2b(f"{code_digest()} {texts.digest}".encode(), digest_size=20)
     digest.update(f"{config} {sorted(parameters.items())}".encode())
     return digest.hexdigest()
 
@@ -68,4 +74,7 @@ def _key(sources: SourceSet, config: str | None, parameters: Mapping[str, int]) 
 @lru_cache(maxsize=1)
 def code_digest() -> str:
     """A digest of this package's own source: another version resolves anew."""
-    return f"{sources_digest(Path(__file__).parent)} lark {metadata.version('lark')}"
+    lark = find_spec("lark")
+    assert lark is not None and lark.origin is not None
+    version = Path(lark.origin).read_bytes()  # it says which it is, and is not imported for that
+    return f"{sources_digest(Path(__file__).parent)} {hashlib.blake2b(version, digest_size=20).hexdigest()}"

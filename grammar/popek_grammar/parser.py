@@ -20,15 +20,13 @@ from popek_grammar.diagnostics import Diagnostic, Source, SpecError
 from popek_grammar.files import write_whole
 from popek_grammar.layout import MAX_NESTING, Docs, Layout, NestedTooDeeply, find_docs
 from popek_grammar.machine import Span
+from popek_grammar.reading import check_size
 from popek_grammar.syntax_errors import explain
 
 Node: TypeAlias = Tree[Token]
 
 TABLES = "isa.tables"
 """The parser's tables, beside this file where the package was built rather than found."""
-
-MAX_BYTES = 4 * 1024 * 1024
-"""Longest text. The largest processor description we know of is below a tenth of this."""
 
 MAX_DEPTH = 200
 """Depth of the tree, so that passes over it may recurse: chains of operators and of `else if` count too."""
@@ -79,13 +77,6 @@ def span_of(node: Node | Token, file: str) -> Span:
     assert place.line
     assert place.column
     return Span(file, place.line, place.column, place.end_line or place.line, place.end_column or place.column)
-
-
-def check_size(length: int, name: str) -> None:
-    """Refuse a text that is too long, before anything looks at it."""
-    if length > MAX_BYTES:
-        message = f"the file is too large: {length:,} bytes, and at most {MAX_BYTES:,} are read"
-        raise SpecError([Diagnostic("E0010", "error", message, Span(name, 1, 1, 1, 1), help="split it with `include`")])
 
 
 def _check_depth(tree: Node, source: Source) -> None:

@@ -10,9 +10,10 @@ from lark import Token, Tree
 
 from popek_grammar.diagnostics import Diagnostic, Note, Source, SpecError
 from popek_grammar.machine import Span
-from popek_grammar.parser import MAX_BYTES, Node, ParsedFile, check_size, parse_text
+from popek_grammar.parser import Node, ParsedFile, parse_text
+from popek_grammar.reading import read_source, unreadable
 
-__all__ = ["Declaration", "Source", "SourceSet", "load_file", "load_texts", "read_source"]
+__all__ = ["Declaration", "Source", "SourceSet", "load_file", "load_texts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,45 +60,10 @@ def load_texts(texts: Mapping[str, str], start: str | None = None) -> SourceSet:
 
     def read(name: str) -> Source:
         if name not in texts:
-            raise _unreadable(name, "no such file")
+            raise unreadable(name, "no such file")
         return Source(name, texts[name])
 
     return _load(next(iter(texts)) if start is None else start, read)
-
-
-def read_source(path: str) -> Source:
-    """The text of a file: UTF-8, of bounded length, without NUL bytes."""
-    try:
-        if os.path.isdir(path):
-            raise _unreadable(path, "is a directory")
-        with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)  # a device or a pipe may have no end
-    except FileNotFoundError:
-        raise _unreadable(path, "no such file") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise _unreadable(path, getattr(error, "strerror", None) or str(error)) from None
-    check_size(len(data), path)
-    return Source(path, _decode(data, path))
-
-
-def _decode(data: bytes, path: str) -> str:
-    if b"\0" in data:
-        raise _bad_byte(data, data.index(b"\0"), path, "contains a NUL byte")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _bad_byte(data, error.start, path, f"is not UTF-8 (byte 0x{data[error.start]:02x})") from None
-
-
-def _bad_byte(data: bytes, offset: int, path: str, problem: str) -> SpecError:
-    line = data.count(b"\n", 0, offset) + 1
-    column = offset - data.rfind(b"\n", 0, offset)
-    span = Span(path, line, column, line, column + 1)
-    return SpecError([Diagnostic("E0012", "error", f"the file {problem}", span, help="specifications are UTF-8 text")])
-
-
-def _unreadable(path: str, reason: str) -> SpecError:
-    return SpecError([Diagnostic("E0011", "error", f"cannot read `{path}`: {reason}", Span(path, 1, 1, 1, 1))])
 
 
 # -- includes and bases ----------------------------------------------------------------------------------------------

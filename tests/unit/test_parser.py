@@ -16,7 +16,8 @@ from lark import Lark, Token, Tree
 from popek_grammar import parser
 from popek_grammar.diagnostics import Diagnostic, Source, SpecError, render_all
 from popek_grammar.layout import Layout
-from popek_grammar.parser import MAX_BYTES, grammar_text, parse_text
+from popek_grammar.parser import grammar_text, parse_text
+from popek_grammar.reading import MAX_BYTES
 from unit.syntax_samples import EVERYTHING
 
 FUZZ = int(os.environ.get("POPEK_FUZZ", "25"))

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from popek_grammar.diagnostics import SpecError
-from popek_grammar.parser import MAX_BYTES
-from popek_grammar.source import SourceSet, load_file, load_texts, read_source
+from popek_grammar.reading import MAX_BYTES, read_source
+from popek_grammar.source import SourceSet, load_file, load_texts
 
 
 def names(loaded: SourceSet) -> list[str]:

@@ -8,7 +8,6 @@ import pickle
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -114,8 +113,10 @@ def _read(path: Path) -> object:
 @lru_cache(maxsize=1)
 def host_key() -> str:
     """What an object depends on beside the machine: this generator, llvmlite, and the processor."""
+    import llvmlite
+
     llvm = _llvm()
     features = llvm.get_host_cpu_features().flatten()
     code = sources_digest(Path(__file__).parent)
-    parts = (code, metadata.version("llvmlite"), llvm.get_default_triple(), llvm.get_host_cpu_name(), features)
+    parts = (code, llvmlite.__version__, llvm.get_default_triple(), llvm.get_host_cpu_name(), features)
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=20).hexdigest()
