@@ -8,6 +8,8 @@ import sys
 import zlib
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from popek_grammar import machine as m
 from popek_grammar.decode import decoder_of
@@ -18,13 +20,14 @@ from popek_vmm.devices.board import Board
 from popek_vmm.devices.device import Console, Disk, Halt, Surroundings
 from popek_vmm.devicetree import place_devicetree
 from popek_vmm.engine.build import build
-from popek_vmm.engine.core import WINDOW, Core
+from popek_vmm.engine.core import WINDOW, Core, Stuck
 from popek_vmm.engine.layout import Unsupported
-from popek_vmm.engine.plan import LEFT_BUDGET, LEFT_DECODE, LEFT_DEVICE, LEFT_WATCH
-from popek_vmm.engine.slow import OutsideMemory, Slow
+from popek_vmm.engine.shape import LEFT_BUDGET, LEFT_DECODE, LEFT_DEVICE, LEFT_WATCH
 from popek_vmm.htif import HostTarget
 from popek_vmm.images import BadImage, Image
-from popek_vmm.oracle import Stopped
+
+if TYPE_CHECKING:
+    from popek_vmm.engine.slow import Slow
 
 SNAPSHOT_VERSION = 3
 WHOLE_MEMORY = 24
@@ -73,7 +76,6 @@ class Machine:
         self.console = console or Stream(sys.stdout.buffer)
         self.disk = disk
         self.devices = self._board()
-        self.slow = Slow(self.core, self.devices)
         self.decoder = decoder_of(machine)
         self.host: HostTarget | None = None
         self.reset()
@@ -83,16 +85,23 @@ class Machine:
         """The machine that a file describes."""
         return cls(*machine_and_key(path, config), console, disk)
 
+    @cached_property
+    def slow(self) -> Slow:
+        """The oracle on this machine's state. Most programs need none of its steps."""
+        from popek_vmm.engine.slow import Slow
+
+        return Slow(self.core, self.devices)
+
     def _board(self) -> Board:
         """Fresh devices."""
         return Board(self.machine.regions.values(), self.core, Surroundings(self.console, self.disk, self.core))
 
     def reset(self) -> None:
         """Every scalar to its reset value, as the oracle starts, and fresh devices. Memory stays."""
-        self.devices = self.slow.memory.bus = self._board()
-        self.slow.oracle.reset_scalars()
-        for name, value in self.slow.oracle.scalars.items():
-            self.core.set(name, value)
+        self.devices = self._board()
+        vars(self).pop("slow", None)  # it holds the devices of before
+        for name, scalar in self.machine.scalars.items():
+            self.core.set(name, scalar.initial)
 
     def boot(self, image: Image) -> None:
         """Loads a program and points pc at its start. Raises BadImage when it does not fit."""
@@ -120,7 +129,7 @@ class Machine:
     def set(self, name: str, value: int, index: int = 0) -> None:
         """Writes a scalar, an element (not one that is always zero) or a cell of memory."""
         if name == self.machine.main_memory:
-            return self.slow.oracle.arrays[name].update({index: value})
+            return self.core.put_cell(index, value)
         array = self.machine.arrays.get(name)
         if array is None or array.zero_at != index:
             self.core.set(name, value, index)
@@ -174,7 +183,7 @@ class Machine:
                 self.host.look()
         except Halt as halt:
             return Exit(Reason.HALTED, 1, halt.code)
-        except (Stopped, OutsideMemory) as error:
+        except Stuck as error:
             return Exit(Reason.STOPPED, 0, None, str(error))
         return Exit(Reason.BUDGET, 1)
 

@@ -41,9 +41,6 @@ class Executed:
     arrays: dict[str, dict[int, int]]
 
 
-CLOCK_MASK = (1 << 64) - 1
-
-
 class Oracle:
     """A machine with a concrete state.
 
@@ -87,7 +84,7 @@ class Oracle:
         stepped = self._step()
         for clock in self.machine.clocks:
             if self.scalars[clock.name] == before[clock.name] and not (clock.completed and stepped.trap is not None):
-                self.scalars[clock.name] = before[clock.name] + 1 & CLOCK_MASK
+                self.scalars[clock.name] = before[clock.name] + 1 & m.CLOCK_MASK
         return stepped
 
     def _step(self) -> Stepped:

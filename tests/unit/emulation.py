@@ -12,7 +12,7 @@ from popek_grammar.machine import Encoding, Machine
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Ranges
 from popek_grammar.meaning.terms import Term
-from popek_vmm import Oracle
+from popek_vmm.oracle import Oracle
 
 unicorn = pytest.importorskip("unicorn", reason="the emulator `unicorn` is not installed")
 

@@ -12,7 +12,7 @@ import sys
 from engine_starts import ready
 from engine_states import addresses, fill, near, registers, small, wipe, word_of
 
-from popek_vmm.engine.plan import LEFT_BUDGET, LEFT_DEVICE
+from popek_vmm.engine.shape import LEFT_BUDGET, LEFT_DEVICE
 from popek_vmm.htif import HostTarget
 from popek_vmm.interpreter import Machine, Reason
 

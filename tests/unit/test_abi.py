@@ -18,7 +18,7 @@ from popek_checker.verdict import Truth
 from popek_grammar.assemble import assemble, assemble_line
 from popek_grammar.decode import encode
 from popek_grammar.disassemble import disassemble_word
-from popek_vmm import Oracle
+from popek_vmm.oracle import Oracle
 
 CONTAINED, SUPERVISOR = 0, 1
 MONITOR = 0x8000

@@ -6,8 +6,7 @@ import pytest
 
 from machines import machine
 from popek_grammar.assemble import assemble
-from popek_vmm import Oracle
-from popek_vmm.oracle import Stepped
+from popek_vmm.oracle import Oracle, Stepped
 
 USR, FIQ, IRQ, SVC, ABT, UND, SYS = 16, 17, 18, 19, 23, 27, 31
 CODE = 0x8000

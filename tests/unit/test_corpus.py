@@ -40,7 +40,7 @@ def test_corpus(path: Path) -> None:
 def test_interrupts_of_a_higher_level_ignore_its_enable() -> None:
     """The tenth mistake, supervisor interrupts masked in user mode too, cannot be written: the rule is declared by level."""
     from machines import machine
-    from popek_vmm import Oracle
+    from popek_vmm.oracle import Oracle
 
     oracle = Oracle(machine("riscv/riscv.isa", "rv64"))
     oracle.scalars |= {"mode": 0, "mstatus.SIE": 0, "mip.SSIP": 1, "mie.SSIE": 1, "mideleg.SSI": 1}
@@ -55,7 +55,7 @@ def test_interrupts_of_a_higher_level_ignore_its_enable() -> None:
 def test_a_delegated_interrupt_waits_while_the_monitor_runs() -> None:
     """Priv 3.1.9: interrupts for a lower privilege mode are disabled; MIE is of those for M alone."""
     from machines import machine
-    from popek_vmm import Oracle
+    from popek_vmm.oracle import Oracle
 
     oracle = Oracle(machine("riscv/riscv.isa", "rv64"))
     oracle.scalars |= {"mode": 3, "mstatus.MIE": 1, "mip.SSIP": 1, "mie.SSIE": 1, "mideleg.SSI": 1, "pc": 0x100}

@@ -24,7 +24,7 @@ from popek_grammar.decode import Decoded, encode
 from popek_grammar.elaborate import elaborate
 from popek_grammar.machine import Machine
 from popek_grammar.source import load_file, load_texts
-from popek_vmm import Oracle
+from popek_vmm.oracle import Oracle
 
 PAPER = SPEC / "pg1974.isa"
 

@@ -43,7 +43,7 @@ def test_second_stage_composes() -> None:
     """A translation `over` another gets the first one's result, and its page-table reads too."""
     from popek_grammar.elaborate import elaborate
     from popek_grammar.source import load_texts
-    from popek_vmm import Oracle
+    from popek_vmm.oracle import Oracle
 
     text = "\n".join(
         (
@@ -72,7 +72,7 @@ def test_second_stage_composes() -> None:
 
 def test_pages_are_crossed_where_the_segment_puts_them() -> None:
     """IA-32: an access that crosses no page of its segment may cross one of the linear addresses, and is two pieces then."""
-    from popek_vmm import Oracle
+    from popek_vmm.oracle import Oracle
 
     made = machine("x86/ia32.isa", "base")
     oracle = Oracle(made)

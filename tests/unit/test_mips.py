@@ -15,7 +15,7 @@ from popek_grammar.diagnostics import SpecError
 from popek_grammar.disassemble import disassemble_word
 from popek_grammar.load import load_machine
 from popek_grammar.machine import Machine
-from popek_vmm import Oracle
+from popek_vmm.oracle import Oracle
 
 TEXT = 0x80001000
 """Where programs start: kseg0, physical 0x1000."""

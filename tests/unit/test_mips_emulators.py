@@ -18,7 +18,7 @@ from test_mips import TEXT, mips, word
 
 from popek_grammar.assemble import assemble
 from popek_grammar.decode import Decoder
-from popek_vmm import Oracle
+from popek_vmm.oracle import Oracle
 
 # -- Unicorn: ordinary instructions -----------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ from machines import machine
 from popek_grammar.assemble import assemble
 from popek_grammar.decode import Decoder, encode
 from popek_grammar.disassemble import disassemble_word
-from popek_vmm import Oracle
+from popek_vmm.oracle import Oracle
 
 FILE = "pdp10/ka10.isa"
 START, WORDS, WHERE = 0o100, 0o10, 0o1000

@@ -19,7 +19,7 @@ from popek_grammar.meaning.memory import Translated
 from popek_grammar.meaning.outcome import Outcome
 from popek_grammar.meaning.state import ArrayValue, State, symbolic
 from popek_grammar.meaning.terms import Term
-from popek_vmm import Oracle
+from popek_vmm.oracle import Oracle
 
 STATES = int(os.environ.get("POPEK_STATES", "1"))
 """Random states an instruction; as many boundary ones again."""

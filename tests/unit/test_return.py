@@ -11,7 +11,7 @@ from popek_grammar.meaning.instruction import execute, general
 from popek_grammar.meaning.memory import Translated
 from popek_grammar.meaning.state import symbolic
 from popek_grammar.source import load_texts
-from popek_vmm import Oracle
+from popek_vmm.oracle import Oracle
 
 TEXT = """
 isa t { encoding big parcel 8 }

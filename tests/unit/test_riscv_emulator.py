@@ -15,7 +15,7 @@ from emulation import INVALID, Emulator, Unmapped, changed, encoded, unicorn, wo
 from machines import machine
 from popek_grammar.decode import Decoded, decoder_of
 from popek_grammar.machine import Machine
-from popek_vmm import Oracle
+from popek_vmm.oracle import Oracle
 
 riscv = pytest.importorskip("unicorn.riscv_const")
 END, CODE = 0x8000, 0x100000

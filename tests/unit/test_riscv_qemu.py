@@ -16,7 +16,7 @@ from riscv_programs import qemu, text, translate
 
 from machines import machine
 from popek_grammar.assemble import Program, assemble
-from popek_vmm import Oracle
+from popek_vmm.oracle import Oracle
 
 MOST_STEPS = 700
 

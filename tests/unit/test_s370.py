@@ -16,7 +16,7 @@ from machines import machine
 from popek_grammar.assemble import Program, assemble, assemble_line
 from popek_grammar.decode import encode
 from popek_grammar.disassemble import disassemble_word
-from popek_vmm import Oracle
+from popek_vmm.oracle import Oracle
 
 FILE = "s370/s370.isa"
 STEPS = 2000

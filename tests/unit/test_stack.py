@@ -16,7 +16,7 @@ from machines import machine
 from popek_grammar.assemble import assemble, assemble_line
 from popek_grammar.decode import Decoder, encode
 from popek_grammar.disassemble import disassemble_word
-from popek_vmm import Oracle
+from popek_vmm.oracle import Oracle
 
 STACK = machine("stack/stack.isa")
 MIN = -(1 << 31)

@@ -9,8 +9,7 @@ import pytest
 from machines import machine
 from popek_grammar.assemble import assemble, assemble_line
 from popek_grammar.disassemble import disassemble_word
-from popek_vmm import Oracle
-from popek_vmm.oracle import Stopped
+from popek_vmm.oracle import Oracle, Stopped
 
 VMCB, IOPM, MSRPM, HOST, GUEST, GDT = 0x4000, 0x8000, 0xB000, 0x6000, 0x7000, 0x1000
 SAVE = VMCB + 0x400

@@ -13,7 +13,7 @@ from popek_checker.verdict import Claim, Row, Witness
 from popek_grammar.decode import Decoded, encode
 from popek_grammar.machine import Machine, Theorem
 from popek_grammar.meaning.memory import MEMORY_FAULT, PerMode, Translated, View
-from popek_vmm import Oracle
+from popek_vmm.oracle import Oracle
 
 HOLES = ("theorem1", "sensitive_implies_privileged", "theorem3", "user_sensitive_implies_privileged", "exact")
 """What a theorem shows when the instructions on which it fails are holes."""

@@ -7,8 +7,7 @@ import pytest
 from machines import machine
 from popek_grammar.assemble import assemble_line
 from popek_grammar.decode import decoder_of
-from popek_vmm import Oracle
-from popek_vmm.oracle import Executed
+from popek_vmm.oracle import Executed, Oracle
 
 GDT = 0x400
 SMALL = 0x00409B0000000FFF

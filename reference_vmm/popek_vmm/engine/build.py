@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from popek_grammar.load import code_digest
 from popek_grammar.machine import Machine
 from popek_vmm.engine.compiled import host_key, kept, object_code
-from popek_vmm.engine.program import Effort, Shape, program
+from popek_vmm.engine.shape import Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,11 @@ def build(machine: Machine, key: str | None = None) -> tuple[Built, bool]:
 
 
 def _compiled(machine: Machine) -> Built:
+    from popek_vmm.engine.program import Effort, program  # what generates is not needed where a program is kept
+
     made = program(machine)
-    return Built(made.shape, tuple(_object(effort, text) for effort, text in made.parts.items()))
-
-
-def _object(effort: Effort, text: str) -> bytes:
-    return object_code(text, 0 if effort is Effort.NONE else 2, effort is Effort.LIGHT)
+    codes = [object_code(text, 0 if effort is Effort.NONE else 2, effort is Effort.LIGHT) for effort, text in made.parts.items()]
+    return Built(made.shape, tuple(codes))
 
 
 def machine_digest(machine: Machine) -> str:

@@ -12,7 +12,8 @@ from popek_grammar.meaning.terms import Term
 from popek_vmm.engine.accesses import without_zero_tests
 from popek_vmm.engine.frame import Frame
 from popek_vmm.engine.lowering import type_of
-from popek_vmm.engine.plan import FLAG_TABLE, Plan
+from popek_vmm.engine.plan import Plan
+from popek_vmm.engine.shape import FLAG_TABLE
 from popek_vmm.engine.wide import WideWrite, wide_reads, wide_writes
 
 

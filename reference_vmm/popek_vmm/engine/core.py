@@ -10,8 +10,19 @@ from popek_grammar.decode import Decoded
 from popek_vmm.engine.block import Block
 from popek_vmm.engine.build import Built
 from popek_vmm.engine.compiled import link
-from popek_vmm.engine.plan import FLAG_CODE, FLAG_WATCH
-from popek_vmm.oracle import CLOCK_MASK
+from popek_vmm.engine.shape import FLAG_CODE, FLAG_WATCH
+
+
+class Stuck(Exception):
+    """The machine cannot go on; the text says why."""
+
+
+class OutsideMemory(Stuck):
+    """An access to a place where there is neither memory nor a device."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__(f"no memory at {place:#x}")
+
 
 WINDOW = 16
 """Cells behind guest memory through which accesses to devices go."""
@@ -76,7 +87,9 @@ class Core:
         return self.memory.number((place - self.low) * size, size) if self.inside(place) else 0
 
     def put_cell(self, place: int, value: int) -> None:
-        """Writes a cell as a store does: code decoded from it is forgotten, translations read from it too."""
+        """Writes a cell as a store does: code decoded from it is forgotten, translations read from it too. Raises Stuck."""
+        if not self.inside(place):
+            raise OutsideMemory(place)
         size = self.shape.cell_bytes
         self.memory.put((place - self.low) * size, size, value)
         if self.flags.bytes[(place >> self.shape.granule) - (self.low >> self.shape.granule)] & ~FLAG_WATCH:
@@ -98,17 +111,23 @@ class Core:
 
     def forget(self, place: int, count: int) -> None:
         """Drops all that was decoded from cells or depends on a translation."""
-        for at in range(max(place - self.shape.longest + 1, self.low), min(place + count, self.low + self.cells)):
-            if self.flags.bytes[(at >> self.shape.granule) - (self.low >> self.shape.granule)] & FLAG_CODE:
+        start, end = max(place - self.shape.longest + 1, self.low), min(place + count, self.low + self.cells)
+        for granule in self._granules(start, end):
+            first = granule << self.shape.granule
+            for at in range(max(first, start), min(first + (1 << self.shape.granule), end)):
                 self.entries.put(self._entry(at), 8, 0)
         self.control("dirty", 1)
 
+    def _granules(self, start: int, end: int) -> Iterator[int]:
+        """Those with decoded code, among the ones that hold cells from `start` to `end`."""
+        low = self.low >> self.shape.granule
+        for granule in range(start >> self.shape.granule, (end - 1 >> self.shape.granule) + 1):
+            if self.flags.bytes[granule - low] & FLAG_CODE:
+                yield granule
+
     def forget_all(self) -> None:
         """Drops everything decoded, after memory has changed as a whole."""
-        first, last = (place >> self.shape.granule for place in (self.low, self.low + self.cells - 1))
-        for granule in range(first, last + 1):
-            if self.flags.bytes[granule - first] & FLAG_CODE:
-                self.forget(granule << self.shape.granule, 1 << self.shape.granule)
+        self.forget(self.low, self.cells)
 
     def watch(self, place: int, count: int) -> None:
         """Makes stores to these cells leave the program."""
@@ -168,9 +187,9 @@ class Core:
             self.control("dirty", 0)
         va, at = self.field("va"), self.field("tlb_entry") - self.state.address
         self.state.put(at, 8, va >> self.shape.page)
-        self.state.put(at + 8, 8, self.window() - va & CLOCK_MASK)
+        self.state.put(at + 8, 8, self.window() - va & m.CLOCK_MASK)
         _, left = self.run(1)
-        self.state.put(at, 8, CLOCK_MASK)
+        self.state.put(at, 8, m.CLOCK_MASK)
         return left == 0
 
     def run(self, budget: int) -> tuple[int, int]:
@@ -187,7 +206,7 @@ class Core:
         """Generated code takes the steps that are left from what it finds in the slot of a clock."""
         for name in self.shape.clocks:
             slot = self.shape.layout.slots[name]
-            self.state.put(slot.offset, slot.size, self.state.number(slot.offset, slot.size) + steps & CLOCK_MASK)
+            self.state.put(slot.offset, slot.size, self.state.number(slot.offset, slot.size) + steps & m.CLOCK_MASK)
 
 
 def operand_values(decoded: Decoded) -> Iterator[tuple[str, int]]:

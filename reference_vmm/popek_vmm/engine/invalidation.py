@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from popek_vmm.engine.plan import FLAG_CODE, FLAG_TABLE, FLAG_WATCH, TOUCHED_TABLE, TOUCHED_WATCH, Plan
+from popek_vmm.engine.plan import TOUCHED_TABLE, TOUCHED_WATCH, Plan
+from popek_vmm.engine.shape import FLAG_CODE, FLAG_TABLE, FLAG_WATCH
 
 
 def flush(plan: Plan) -> str:

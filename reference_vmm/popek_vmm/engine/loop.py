@@ -9,7 +9,8 @@ from popek_vmm.engine.accesses import KINDS
 from popek_vmm.engine.frame import Frame
 from popek_vmm.engine.invalidation import flush, touched
 from popek_vmm.engine.lowering import type_of
-from popek_vmm.engine.plan import LEFT_BUDGET, LEFT_DECODE, LEFT_DEVICE, LEFT_SLOW, LEFT_WATCH, Plan
+from popek_vmm.engine.plan import Plan
+from popek_vmm.engine.shape import LEFT_BUDGET, LEFT_DECODE, LEFT_DEVICE, LEFT_SLOW, LEFT_WATCH
 
 
 def loop(plan: Plan) -> Iterator[tuple[str, str]]:

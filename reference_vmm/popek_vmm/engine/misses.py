@@ -8,7 +8,8 @@ from popek_vmm.engine.accesses import Reach, address_width
 from popek_vmm.engine.frame import Frame
 from popek_vmm.engine.functions import raise_one
 from popek_vmm.engine.intervals import bounds
-from popek_vmm.engine.plan import FLAG_TABLE, Plan
+from popek_vmm.engine.plan import Plan
+from popek_vmm.engine.shape import FLAG_TABLE
 
 MOST_RETRIES = 6
 """Misses of one instruction after which its accesses are taken to evict each other."""

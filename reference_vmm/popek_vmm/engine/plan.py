@@ -18,14 +18,8 @@ from popek_grammar.meaning.traps import deliverable
 from popek_vmm.engine.accesses import KINDS, Reach, default_acting, dependencies, first_choice, page_bits, reach
 from popek_vmm.engine.layout import Layout, Unsupported, container_bytes, layout
 
-FLAG_CODE, FLAG_TABLE, FLAG_WATCH = 1, 2, 4
-"""What a granule of memory holds: decoded code, entries that a walk has read, cells that a store to is reported."""
-
 TOUCHED_WATCH, TOUCHED_TABLE = 1, 2
 """What a store is said to have touched: watched cells, which the host is told of, and tables, so that the TLB is empty."""
-
-LEFT_BUDGET, LEFT_DECODE, LEFT_SLOW, LEFT_WATCH, LEFT_DEVICE = 1, 2, 3, 4, 5
-"""Why generated code returned."""
 
 
 @dataclass(frozen=True)

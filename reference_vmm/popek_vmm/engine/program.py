@@ -18,33 +18,15 @@ from popek_vmm.engine.accesses import Probed, first_choice
 from popek_vmm.engine.commits import Effects, effects
 from popek_vmm.engine.frame import Frame, signature
 from popek_vmm.engine.functions import finish, raise_traps
-from popek_vmm.engine.layout import Layout
 from popek_vmm.engine.loop import loop
 from popek_vmm.engine.lowering import PRELUDE
 from popek_vmm.engine.misses import miss
 from popek_vmm.engine.plan import Plan, plan
+from popek_vmm.engine.shape import Shape
 
 SWAPS = "".join(f"declare i{bits} @llvm.bswap.i{bits}(i{bits})\n" for bits in range(16, 272, 16))
 DECLARATIONS = f"{SWAPS}declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)\n"
 WEIGHTS = '!0 = !{!"branch_weights", i32 1, i32 2000}\n'
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What the host must know of a generated program. `handlers` numbers the functions of instructions: by name and, for
-    one that names a control register, by its number (-1 for any that does not exist)."""
-
-    layout: Layout
-    fields: Mapping[str, Mapping[str, tuple[int, int]]]
-    handlers: Mapping[tuple[str, int | None], int]
-    entry_bytes: int
-    page: int
-    page_slots: int
-    granule: int
-    parcel_cells: int
-    cell_bytes: int
-    longest: int
-    clocks: tuple[str, ...]
 
 
 LONGEST_FULL, LONGEST_LIGHT = 500, 1500

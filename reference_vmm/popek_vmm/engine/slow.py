@@ -11,8 +11,8 @@ from popek_grammar.meaning.evaluator import Run
 from popek_grammar.meaning.memory import Translated, main_array, read_cells, write_cells
 from popek_grammar.meaning.terms import Term
 from popek_grammar.words import join_cells, split_cells
-from popek_vmm.engine.core import Core
-from popek_vmm.oracle import Oracle, Stepped
+from popek_vmm.engine.core import Core, OutsideMemory, Stuck
+from popek_vmm.oracle import Oracle, Stepped, Stopped
 
 
 class Bus(Protocol):
@@ -23,14 +23,6 @@ class Bus(Protocol):
     def read(self, place: int, cells: int) -> int: ...
 
     def write(self, place: int, cells: int, value: int) -> None: ...
-
-
-class OutsideMemory(Exception):
-    """An access to a place where there is neither memory nor a device."""
-
-    def __init__(self, place: int) -> None:
-        super().__init__(f"no memory at {place:#x}")
-        self.place = place
 
 
 class Elements(dict[int, int]):
@@ -105,11 +97,14 @@ class Slow:
             self.oracle.arrays[name] = Cells(core, array) if name == memory_name else Elements(core, array)
 
     def step(self) -> Stepped:
-        """One step of the oracle. Raises Stopped and OutsideMemory, the state then being that before the step."""
+        """One step of the oracle. Raises Stuck, the state then being that before the step."""
         self.memory.written.clear()
         before = {name: self.core.get(name) for name in self.oracle.scalars}
         self.oracle.scalars.update(before)
-        stepped = self.oracle.step()
+        try:
+            stepped = self.oracle.step()
+        except Stopped as error:
+            raise Stuck(str(error)) from None
         for name, value in self.oracle.scalars.items():
             if value != before[name]:
                 self.core.set(name, value)
