@@ -72,6 +72,8 @@ class Machine:
         self.built, cached = build(machine, key)
         self.counts = Counts(cached=cached)
         low, cells = memory_region(machine)
+        if low % (1 << self.built.shape.page):
+            raise Unsupported(f"the memory of {machine.name} starts at {low:#x}, inside a page")
         self.core = Core(machine, self.built, low, cells)
         self.console = console or Stream(sys.stdout.buffer)
         self.disk = disk

@@ -1,64 +1,15 @@
-"""An outcome's writes: what there are of them, and how generated code makes them all at once."""
+"""How generated code makes all of an outcome's writes at once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from popek_grammar.meaning import terms as t
-from popek_grammar.meaning.outcome import Outcome, TrapCase
-from popek_grammar.meaning.state import PC_WRITTEN, Write, symbolic
+from popek_grammar.meaning.state import Write
 from popek_grammar.meaning.terms import Term
-from popek_vmm.engine.accesses import without_zero_tests
+from popek_vmm.engine.effects import Effects
 from popek_vmm.engine.frame import Frame
 from popek_vmm.engine.lowering import type_of
-from popek_vmm.engine.plan import Plan
 from popek_vmm.engine.shape import FLAG_TABLE
-from popek_vmm.engine.wide import WideWrite, wide_reads, wide_writes
-
-
-@dataclass(frozen=True, slots=True)
-class Effects:
-    """An outcome, rewritten for lowering: what is written by name, and where control goes.
-
-    `follows`: an access that tables may translate comes after a write to memory.
-    """
-
-    traps: tuple[TrapCase, ...]
-    scalars: Mapping[str, Term]
-    arrays: Mapping[str, tuple[Write, ...]]
-    memory: tuple[WideWrite, ...]
-    pc: Term
-    completes: bool
-    follows: bool
-
-
-def effects(plan: Plan, outcome: Outcome, follows: bool = False) -> Effects:
-    """What an outcome does beside the state before it, with cells and zero elements put together again."""
-    machine, before, after = plan.machine, symbolic(plan.machine), outcome.state
-    changed = {
-        name: value
-        for name, value in after.scalars.items()
-        if name not in (machine.pc, PC_WRITTEN) and value is not before.scalars[name]
-    }
-    arrays = {name: array.writes for name, array in after.arrays.items() if array.writes}
-    memory = list(wide_writes(plan.memory, arrays.pop(plan.memory.name, ())))
-    roots = [*changed.values(), after.scalars[machine.pc]]
-    roots += [part for trap in outcome.traps for part in (trap.condition, *trap.payload)]
-    roots += [part for writes in arrays.values() for write in writes for part in (write.guard, write.index, write.value)]
-    roots += [part for write in memory for part in (write.guard, write.index, write.value)]
-    plain = without_zero_tests(machine, roots)
-    wide = wide_reads(plan.memory, [plain[root] for root in roots])
-    new = {root: wide[plain[root]] for root in roots}
-    return Effects(
-        tuple(TrapCase(new[c.condition], c.cause, tuple(new[p] for p in c.payload), c.memory) for c in outcome.traps),
-        {name: new[value] for name, value in changed.items()},
-        {name: tuple(Write(new[w.guard], new[w.index], new[w.value]) for w in writes) for name, writes in arrays.items()},
-        tuple(WideWrite(new[w.guard], new[w.index], new[w.value], w.cells) for w in memory),
-        new[after.scalars[machine.pc]],
-        outcome.ok is not t.FALSE,
-        follows,
-    )  # fmt: skip
+from popek_vmm.engine.wide import WideWrite
 
 
 def commit(frame: Frame, done: Effects) -> str | None:
@@ -113,14 +64,12 @@ def _changed(frame: Frame, done: Effects) -> str | None:
 
 def _write_element(frame: Frame, name: str, write: Write) -> None:
     """An element's new value. What must not be written goes to the element past the last one."""
-    emit, array = frame.emit, frame.plan.machine.arrays[name]
+    emit = frame.emit
     index = emit.resized(emit.term(write.index), write.index.width, 64)
-    past = 1 << array.index_width
     if write.guard is not t.TRUE:
-        index = emit.value(f"select i1 {emit.term(write.guard)}, i64 {index}, i64 {past}")
-    if array.zero_at is not None:
-        zero = emit.value(f"icmp eq i64 {index}, {array.zero_at}")
-        index = emit.value(f"select i1 {zero}, i64 {past}, i64 {index}")
+        index = emit.value(
+            f"select i1 {emit.term(write.guard)}, i64 {index}, i64 {1 << frame.plan.machine.arrays[name].index_width}"
+        )
     frame.write(name, emit.term(write.value), index)
 
 

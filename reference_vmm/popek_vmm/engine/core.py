@@ -44,11 +44,11 @@ class Core:
         self.memory = Block((cells + WINDOW) * shape.cell_bytes)
         self.entries = Block(pages * shape.page_slots * shape.entry_bytes)
         self.flags = Block(granules)
-        self.library = link(built.codes, ("run", "flush", "handlers"))
+        self.library = link(built.codes, ("run", "flush", "unknown", "handlers"))
         on_state = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
         self._run, self._flush = (on_state(self.library.address(name)) for name in ("run", "flush"))
-        count = max(shape.handlers.values()) + 1
-        self._handlers = (ctypes.c_uint64 * count).from_address(self.library.address("handlers"))
+        self._unknown = self.library.address("unknown")
+        self._handlers = (ctypes.c_uint64 * len(shape.fields)).from_address(self.library.address("handlers"))
         words = {
             "ram_low": low, "ram_cells": cells, "bias": self.memory.address - low * shape.cell_bytes,
             "entries": self.entries.address, "flags": self.flags.address - (low >> shape.granule), "dirty": 1,
@@ -115,7 +115,7 @@ class Core:
         for granule in self._granules(start, end):
             first = granule << self.shape.granule
             for at in range(max(first, start), min(first + (1 << self.shape.granule), end)):
-                self.entries.put(self._entry(at), 8, 0)
+                self.entries.put(self._entry(at), 8, self._unknown)
         self.control("dirty", 1)
 
     def _granules(self, start: int, end: int) -> Iterator[int]:
@@ -156,14 +156,23 @@ class Core:
         number = self.shape.handlers.get((instruction.name, picked))
         if number is None:
             number = self.shape.handlers[instruction.name, -1]
+        self._prepare(place - self.low >> self.shape.page)
         at = self._entry(place)
-        for name, value in operand_values(decoded):
-            offset, size = self.shape.fields[instruction.name].get(name, (0, 0))
-            if size:
-                self.entries.put(at + offset, size, value)
+        operands = dict(operand_values(decoded))
+        for field in self.shape.fields[number]:
+            self.entries.put(at + field.offset, field.size, field.value(operands))
         self.entries.put(at, 8, self._handlers[number])
         self._flag(place, count, FLAG_CODE)
         return True
+
+    def _prepare(self, page: int) -> None:
+        """Makes all entries of a page unknown, when the first of them is about to be filled: from one to the next no entry is
+        taken for empty."""
+        size = self.shape.page_slots * self.shape.entry_bytes
+        first = page * size
+        if not self.entries.number(first + size - self.shape.entry_bytes, 8):
+            entry = self._unknown.to_bytes(8, "little").ljust(self.shape.entry_bytes, b"\0")
+            self.entries.bytes[first : first + size] = entry * self.shape.page_slots
 
     # -- devices -----------------------------------------------------------------------------------------------------
 

@@ -6,11 +6,14 @@ in the host. All jumps between functions are tail calls of that one type.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.terms import Term
 from popek_vmm.engine.accesses import KINDS
 from popek_vmm.engine.lowering import Emitter, type_of
 from popek_vmm.engine.plan import Plan
+from popek_vmm.engine.shape import Field
 from popek_vmm.engine.wide import base_and_offset, cells_read
 
 
@@ -32,7 +35,7 @@ def signature(plan: Plan, name: str) -> str:
 class Frame:
     """A function under construction. `variables` gives the places of variables that are not the machine's state."""
 
-    def __init__(self, plan: Plan, name: str, entry: dict[str, tuple[int, int]] | None = None, chunk: int | None = None) -> None:
+    def __init__(self, plan: Plan, name: str, entry: Mapping[str, Field] | None = None, chunk: int | None = None) -> None:
         self.plan, self.name = plan, name
         self.entry = entry or {}
         self.emit = Emitter(self._leaf, chunk)
@@ -101,9 +104,7 @@ class Frame:
         if name == self.plan.machine.pc:
             return "%pc"
         if name in self.entry:
-            at, size = self.entry[name]
-            where = self.emit.value(f"getelementptr inbounds i8, ptr %e, i64 {at}")
-            return self.emit.resized(self.emit.value(f"load i{8 * size}, ptr {where}"), 8 * size, max(width, 1))
+            return self._field(self.entry[name])
         if name.startswith("%payload."):
             wide = self.read("%payload", name.removeprefix("%payload."))
             return self.emit.resized(wide, 128, max(width, 1))
@@ -111,6 +112,17 @@ class Frame:
             return self.emit.value(f"sub i64 {self.read(name)}, %n")
         slot = self.plan.layout.slots[name]
         return self.emit.resized(self.read(name), max(slot.width, 1), max(width, 1))
+
+    def _field(self, field: Field) -> str:
+        """A field of the entry, which holds nothing beyond its width but zeros or signs."""
+        where = self.emit.value(f"getelementptr inbounds i8, ptr %e, i64 {field.offset}")
+        held, width = 8 * field.size, max(field.term.width, 1)
+        if held == width:
+            return self.emit.value(f"load i{held}, ptr {where}")
+        if field.signed:
+            return self.emit.value(f"trunc nsw i{held} {self.emit.value(f'load i{held}, ptr {where}')} to i{width}")
+        found = self.emit.value(f"load i{held}, ptr {where}, !range !{{i{held} 0, i{held} {1 << width}}}")
+        return self.emit.value(f"trunc i{held} {found} to i{width}")
 
     def shift_clocks(self, by: str, only_completed: bool = False) -> None:
         """Adds to the slots of clocks: their values jump, or stay when the count of steps left jumps as much."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 from popek_grammar.meaning.outcome import TrapCase
 from popek_grammar.meaning.terms import Term
 from popek_vmm.engine.accesses import MISS, STALE
-from popek_vmm.engine.commits import Effects, commit
+from popek_vmm.engine.commits import commit
+from popek_vmm.engine.effects import Effects
 from popek_vmm.engine.frame import Frame
 from popek_vmm.engine.lowering import type_of
 from popek_vmm.engine.plan import TOUCHED_WATCH, Plan
 
 
-def raise_traps(frame: Frame, traps: tuple[TrapCase, ...], following: Term | None) -> None:
-    """Leaves for the function of each trap whose condition holds. Without `following`, every trap is the oracle's."""
-    emit = frame.emit
+def raise_traps(frame: Frame, done: Effects) -> None:
+    """Leaves for the function of each trap whose condition holds. On entry of a trap, another trap is the oracle's."""
+    emit, traps, following = frame.emit, done.traps, done.following
     single = len({trap.payload[0] for trap in traps if trap.cause == MISS}) == 1
     for trap in traps:
         condition = emit.term(trap.condition)
@@ -62,9 +63,9 @@ def settles(plan: Plan, done: Effects) -> bool:
     return not watched.isdisjoint(done.scalars) or not watched.isdisjoint(done.arrays)
 
 
-def finish(frame: Frame, done: Effects, following: Term | None) -> None:
-    """Goes on after an instruction has completed, or a trap is entered (no `following`)."""
-    emit = frame.emit
+def finish(frame: Frame, done: Effects) -> None:
+    """Goes on after an instruction has completed, or a trap is entered."""
+    emit, following = frame.emit, done.following
     touched = commit(frame, done)
     if following is None:
         frame.shift_clocks("-1", only_completed=True)
@@ -131,16 +132,11 @@ def _jump(frame: Frame, target: str, left: str) -> None:
 
 
 def dispatch(frame: Frame, entry: str, pc: str, left: str) -> None:
-    """Runs the instruction at an entry, if any are left to run and it is decoded."""
+    """Runs the instruction at an entry of this page, if any are left to run. One that is not decoded looks itself up."""
     emit = frame.emit
-    stop, on, known, unknown = (emit.label(stem) for stem in ("stop", "on", "known", "unknown"))
+    stop, on = emit.label("stop"), emit.label("on")
     emit.branch(emit.value(f"icmp eq i64 {left}, 0"), stop, on, unlikely=True)
     emit.begin(stop)
     frame.go("left.budget", pc=pc, left=left)
     emit.begin(on)
-    handler = emit.value(f"load ptr, ptr {entry}")
-    emit.branch(emit.value(f"icmp eq ptr {handler}, null"), unknown, known, unlikely=True)
-    emit.begin(unknown)
-    frame.go("resume", pc=pc, left=left)
-    emit.begin(known)
-    frame.go(handler, entry=entry, pc=pc, left=left)
+    frame.go(emit.value(f"load ptr, ptr {entry}"), entry=entry, pc=pc, left=left)

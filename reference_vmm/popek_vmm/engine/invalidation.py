@@ -72,7 +72,7 @@ loop:
   %bytes = mul i64 %number, {plan.entry_bytes}
   %address = add i64 %entries, %bytes
   %entry = inttoptr i64 %address to ptr
-  store ptr null, ptr %entry
+  store ptr @unknown, ptr %entry
   %next = add i64 %i, 1
   %more = icmp ult i64 %next, %to
   br i1 %more, label %loop, label %watch

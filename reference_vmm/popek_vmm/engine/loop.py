@@ -15,7 +15,15 @@ from popek_vmm.engine.shape import LEFT_BUDGET, LEFT_DECODE, LEFT_DEVICE, LEFT_S
 
 def loop(plan: Plan) -> Iterator[tuple[str, str]]:
     """The name and text of all these functions but those of misses."""
-    made = {"run": _run, "flush": flush, "touched": touched, "settle": _settle, "check": _check, "resume": _resume}
+    made = {
+        "run": _run,
+        "flush": flush,
+        "touched": touched,
+        "settle": _settle,
+        "check": _check,
+        "resume": _resume,
+        "unknown": _unknown,
+    }
     yield from ((name, make(plan)) for name, make in made.items())
     reasons = {"watch": LEFT_WATCH, "slow": LEFT_SLOW, "decode": LEFT_DECODE, "device": LEFT_DEVICE}
     for reason, code in reasons.items():
@@ -157,12 +165,20 @@ def _resume(plan: Plan) -> str:
     entry = _entry(frame, where)
     handler = emit.value(f"load ptr, ptr {entry}")
     unknown, known = emit.label("unknown"), emit.label("known")
-    emit.branch(emit.value(f"icmp eq ptr {handler}, null"), unknown, known, unlikely=True)
+    none = [emit.value(f"icmp eq ptr {handler}, {what}") for what in ("null", "@unknown")]
+    emit.branch(emit.value(f"or i1 {none[0]}, {none[1]}"), unknown, known, unlikely=True)
     emit.begin(unknown)
     frame.control("place", where)
     frame.go("left.decode")
     emit.begin(known)
     frame.go(handler, entry=entry)
+    return frame.text()
+
+
+def _unknown(plan: Plan) -> str:
+    """The function of an entry that is not decoded."""
+    frame = Frame(plan, "unknown")
+    frame.go("resume")
     return frame.text()
 
 

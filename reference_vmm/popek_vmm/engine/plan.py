@@ -8,7 +8,6 @@ from functools import cached_property
 
 from popek_grammar import machine as m
 from popek_grammar.decode import decoder_of
-from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Run
 from popek_grammar.meaning.instruction import cell_bits
 from popek_grammar.meaning.memory import Translated
@@ -16,6 +15,7 @@ from popek_grammar.meaning.state import symbolic
 from popek_grammar.meaning.terms import Term
 from popek_grammar.meaning.traps import deliverable
 from popek_vmm.engine.accesses import KINDS, Reach, default_acting, dependencies, first_choice, page_bits, reach
+from popek_vmm.engine.entries import entry_bytes
 from popek_vmm.engine.layout import Layout, Unsupported, container_bytes, layout
 
 TOUCHED_WATCH, TOUCHED_TABLE = 1, 2
@@ -38,6 +38,7 @@ class Plan:
     interrupts: tuple[tuple[Term, str], ...]
     interrupting: frozenset[str]
     page: int
+    entry_bytes: int
     parcel_cells: int
     longest: int
 
@@ -79,16 +80,6 @@ class Plan:
         return {clock.name: clock for clock in self.machine.clocks}
 
     @cached_property
-    def entry_fields(self) -> Mapping[str, Mapping[str, tuple[int, int]]]:
-        """Of each instruction, operand variables by offset and size in a pre-decoded entry."""
-        return {name: _fields(self.machine, each) for name, each in self.machine.instructions.items()}
-
-    @cached_property
-    def entry_bytes(self) -> int:
-        ends = [at + size for fields in self.entry_fields.values() for at, size in fields.values()]
-        return -(-max(ends, default=8) // 8) * 8
-
-    @cached_property
     def layout(self) -> Layout:
         words = "exit left ram_low ram_cells bias entries flags va acting next_pc place"
         words += " tlb_entry retry oneshot oneshot_left watch_low watch_high"
@@ -120,7 +111,7 @@ def plan(machine: m.Machine) -> Plan:
         machine, reaches, usual, dependencies(list(usual.values()), machine),
         dependencies(roots, machine) - {machine.main_memory},
         interrupts, dependencies([condition for condition, _ in interrupts], machine),
-        page_bits(machine), machine.parcel // bits, max(decoder_of(machine).longest // bits, 1),
+        page_bits(machine), entry_bytes(machine), machine.parcel // bits, max(decoder_of(machine).longest // bits, 1),
     )  # fmt: skip
 
 
@@ -128,21 +119,3 @@ def reach_roots(each: Reach) -> list[Term]:
     """All that a translation's result depends on."""
     traps = [part for trap in each.outcome.traps for part in (trap.condition, *trap.payload)]
     return [each.outcome.ok, each.place, *traps]
-
-
-def operand_variables(machine: m.Machine, instruction: m.Instruction) -> dict[str, int]:
-    """The free variables of an instruction's operands, with their widths."""
-    from popek_grammar.meaning.instruction import general
-
-    return {leaf.name: leaf.width for leaf in t.free(general(machine, instruction).locals.values())}
-
-
-def _fields(machine: m.Machine, instruction: m.Instruction) -> dict[str, tuple[int, int]]:
-    """The handler's address comes first; then the operands, the largest first."""
-    sizes = {name: container_bytes(width) for name, width in operand_variables(machine, instruction).items()}
-    fields: dict[str, tuple[int, int]] = {}
-    at = 8
-    for name, size in sorted(sizes.items(), key=lambda item: -item[1]):
-        fields[name] = (at, size)
-        at += size
-    return fields

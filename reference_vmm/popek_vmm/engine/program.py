@@ -15,14 +15,15 @@ from popek_grammar.meaning.outcome import Outcome
 from popek_grammar.meaning.state import symbolic
 from popek_grammar.meaning.traps import enter
 from popek_vmm.engine.accesses import Probed, first_choice
-from popek_vmm.engine.commits import Effects, effects
+from popek_vmm.engine.effects import Effects, effects
+from popek_vmm.engine.entries import decided
 from popek_vmm.engine.frame import Frame, signature
 from popek_vmm.engine.functions import finish, raise_traps
 from popek_vmm.engine.loop import loop
 from popek_vmm.engine.lowering import PRELUDE
 from popek_vmm.engine.misses import miss
 from popek_vmm.engine.plan import Plan, plan
-from popek_vmm.engine.shape import Shape
+from popek_vmm.engine.shape import Field, Shape
 
 SWAPS = "".join(f"declare i{bits} @llvm.bswap.i{bits}(i{bits})\n" for bits in range(16, 272, 16))
 DECLARATIONS = f"{SWAPS}declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)\n"
@@ -55,13 +56,15 @@ def program(machine: m.Machine) -> Program:
     functions: dict[str, tuple[Effort, str]] = {}
     handlers: dict[tuple[str, int | None], int] = {}
     known: dict[object, int] = {}
+    held: list[tuple[Field, ...]] = []
     for key, operands in variants(machine):
         done = instruction_effects(made, operands)
-        fields = tuple(made.entry_fields[key[0]].items())
-        handlers[key] = number = known.setdefault((fields, operands.cells, _identity(done)), len(known))
+        done, fields = decided(machine, operands.instruction, done, made.entry_bytes)
+        handlers[key] = number = known.setdefault((fields, _identity(done)), len(known))
         name = f"op.{number}"
         if name not in functions:
-            text = instruction(made, name, operands, done)
+            text = instruction(made, name, fields, done)
+            held.append(fields)
             functions[name] = _effort(text, key[1] is None), text
     for cause in machine.causes.members:
         text = entry(made, cause)
@@ -73,7 +76,7 @@ def program(machine: m.Machine) -> Program:
     parts = {effort: _part(made, effort, functions) for effort in Effort}
     parts[Effort.FULL] += handlers_text
     shape = Shape(
-        made.layout, {name: dict(fields) for name, fields in made.entry_fields.items()}, handlers, made.entry_bytes,
+        made.layout, handlers, tuple(held), made.entry_bytes,
         made.page, made.page_slots, made.granule, made.parcel_cells, made.cell_bytes, made.longest,
         tuple(made.clocks),
     )  # fmt: skip
@@ -115,14 +118,13 @@ def instruction_effects(made: Plan, operands: Operands) -> Effects:
     memory = Probed(machine, made.mapping | made.acting)
     outcome = execute(machine, operands, symbolic(machine), memory, first_choice)
     tables = any(each.tables for each in made.reaches.values())
-    return effects(made, outcome, memory.follows and tables)
+    following = t.add(t.var(machine.pc, made.pc.width), operands.cells)
+    return effects(machine, outcome, following, memory.follows and tables)
 
 
-def instruction(made: Plan, name: str, operands: Operands, done: Effects) -> str:
+def instruction(made: Plan, name: str, fields: tuple[Field, ...], done: Effects) -> str:
     """The function of one instruction."""
-    frame = Frame(made, name, dict(made.entry_fields[operands.instruction.name]))
-    following = t.add(t.var(made.machine.pc, made.pc.width), operands.cells)
-    return _body(frame, done, following)
+    return _body(Frame(made, name, {field.name: field for field in fields}), done)
 
 
 def entry(made: Plan, cause: m.CauseDef) -> str:
@@ -132,14 +134,14 @@ def entry(made: Plan, cause: m.CauseDef) -> str:
     if not machine.trap_stacks:
         frame.go("left.slow")
         return frame.text()
-    return _body(frame, effects(made, trap_outcome(machine, cause)), None)
+    return _body(frame, effects(machine, trap_outcome(machine, cause), None))
 
 
-def _body(frame: Frame, done: Effects, following: t.Term | None) -> str:
-    """Traps, then writes, then on; a trap entry has no `following`, and one that traps itself is the oracle's."""
-    raise_traps(frame, done.traps, following)
+def _body(frame: Frame, done: Effects) -> str:
+    """Traps, then writes, then on."""
+    raise_traps(frame, done)
     if done.completes:
-        finish(frame, done, following)
+        finish(frame, done)
     else:
         frame.go("left.slow")
     return frame.text()
@@ -156,5 +158,5 @@ def trap_outcome(machine: m.Machine, cause: m.CauseDef) -> Outcome:
 
 def _identity(done: Effects) -> object:
     """Equal for instructions that do the same with the same operands."""
-    traps = tuple((trap.condition, trap.cause, trap.payload) for trap in done.traps)
-    return traps, tuple(done.scalars.items()), tuple(done.arrays.items()), done.memory, done.pc, done.completes, done.follows
+    kinds = tuple(trap.cause for trap in done.traps)
+    return kinds, tuple(done.scalars), tuple(done.arrays.items()), done.memory, tuple(done.roots()), done.completes, done.follows
