@@ -21,6 +21,7 @@ from popek_vmm.consoles import Stream
 from popek_vmm.devices.board import Board, UnknownDevice
 from popek_vmm.devices.device import Surroundings
 from popek_vmm.disks import FileDisk
+from popek_vmm.engine.layout import Unsupported
 from popek_vmm.interpreter import Exit, Machine, Reason
 
 TIMER = """
@@ -312,6 +313,13 @@ def test_devices_that_there_are_none_of(old: str, new: str, told: str) -> None:
     made = elaborate(load_texts({"t.isa": SMALL.replace(f"io {old}", f"io {new}").replace(f"{{ {old}", f"{{ {new}")}))
     with pytest.raises(UnknownDevice, match=told):
         Board(made.regions.values(), shared("rv64")[0].core, Surroundings(Stream(io.BytesIO()), None, shared("rv64")[0].core))
+
+
+def test_memory_that_starts_inside_a_page() -> None:
+    """Entries are by pages of memory, and pages are the machine's: such a memory is refused, not run wrongly."""
+    made = elaborate(load_texts({"t.isa": SMALL.replace("main at 0 ", "main at 0x10 ")}))
+    with pytest.raises(Unsupported, match="inside a page"):
+        Machine(made, None, Stream(io.BytesIO()))
 
 
 def test_another_machine_has_a_timer() -> None:

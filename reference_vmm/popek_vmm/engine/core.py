@@ -47,6 +47,7 @@ class Core:
         self.library = link(built.codes, ("run", "flush", "unknown", "handlers"))
         on_state = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
         self._run, self._flush = (on_state(self.library.address(name)) for name in ("run", "flush"))
+        self._filled: dict[tuple[int, int], bytes] = {}
         self._unknown = self.library.address("unknown")
         self._handlers = (ctypes.c_uint64 * len(shape.fields)).from_address(self.library.address("handlers"))
         words = {
@@ -151,19 +152,28 @@ class Core:
         count = -(-decoded.encoding.width // self.machine.arrays[self.machine.main_memory or ""].width)
         if (place >> self.shape.page) != (place + count - 1 >> self.shape.page):
             return False
+        word = decoded.encoding.width, decoded.word
+        filled = self._filled.get(word)
+        if filled is None:
+            filled = self._filled[word] = self._entry_of(decoded)
+        self._prepare(place - self.low >> self.shape.page)
+        at = self._entry(place)
+        self.entries.bytes[at : at + len(filled)] = filled
+        self._flag(place, count, FLAG_CODE)
+        return True
+
+    def _entry_of(self, decoded: Decoded) -> bytes:
+        """What the entry of an instruction holds."""
         instruction = decoded.instruction
         picked = decoded.operands[instruction.split[0]] if instruction.split else None
         number = self.shape.handlers.get((instruction.name, picked))
         if number is None:
             number = self.shape.handlers[instruction.name, -1]
-        self._prepare(place - self.low >> self.shape.page)
-        at = self._entry(place)
         operands = dict(operand_values(decoded))
+        filled = bytearray(self._handlers[number].to_bytes(8, "little"))
         for field in self.shape.fields[number]:
-            self.entries.put(at + field.offset, field.size, field.value(operands))
-        self.entries.put(at, 8, self._handlers[number])
-        self._flag(place, count, FLAG_CODE)
-        return True
+            filled += field.value(operands).to_bytes(field.size, "little")
+        return bytes(filled)
 
     def _prepare(self, page: int) -> None:
         """Makes all entries of a page unknown, when the first of them is about to be filled: from one to the next no entry is

@@ -35,7 +35,8 @@ class Field:
         def given(term: Term, _: object) -> Term | None:
             return t.const(operands.get(term.name, 0), term.width) if term.op == "var" else None
 
-        number = t.substitute([self.term], given)[self.term].value
+        value = given(self.term, ()) or t.substitute([self.term], given)[self.term]
+        number = value.value
         return t.signed(number, self.term.width) & (1 << 8 * self.size) - 1 if self.signed else number
 
 
