@@ -158,7 +158,7 @@ def _code(ended: Exit) -> int:
         click.echo(f"left after {ended.steps} steps", err=True)
         return 0
     if ended.code is not None:
-        return ended.code & 0xFF
+        return ended.code & 0xFF or int(ended.code != 0)
     if ended.text:
         click.echo(f"the machine stopped after {ended.steps} steps: {ended.text}", err=True)
         return STOPPED_CODE

@@ -6,6 +6,7 @@ import hashlib
 import pickle
 import sys
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -29,7 +30,7 @@ from popek_vmm.images import BadImage, Image
 if TYPE_CHECKING:
     from popek_vmm.engine.slow import Slow
 
-SNAPSHOT_VERSION = 3
+SNAPSHOT_VERSION = 4
 WHOLE_MEMORY = 24
 """Index bits up to which a memory without a `ram` region is there entirely."""
 
@@ -145,7 +146,7 @@ class Machine:
         """All state, that of devices too (a disk's file apart), for a machine of the same text. Decoded code and translations
         are found anew."""
         state, memory = bytes(self.core.state.bytes), zlib.compress(bytes(self.core.memory.bytes), 1)
-        body = (SNAPSHOT_VERSION, self._identity(), state, memory, self.devices.saved())
+        body = (SNAPSHOT_VERSION, self._identity(), state, memory, self.devices.saved(), self.host and self.host.saved())
         return pickle.dumps(body)
 
     def restore(self, snapshot: bytes) -> None:
@@ -153,8 +154,10 @@ class Machine:
         version, identity, *parts = pickle.loads(snapshot)
         if version != SNAPSHOT_VERSION or identity != self._identity():
             raise ValueError("a snapshot of another machine, or of another version of popek")
-        state, memory, devices = parts
+        state, memory, devices, host = parts
         self.devices.restored(devices)
+        if self.host is not None and host is not None:
+            self.host.restored(host)
         old = bytes(self.core.memory.bytes)
         new = zlib.decompress(memory)
         for name in [*self.machine.scalars, *(a for a in self.machine.arrays if a != self.machine.main_memory)]:
@@ -179,10 +182,13 @@ class Machine:
         """The same step, by the oracle on the same state."""
         try:
             self.counts.slow += 1
+            self.core.noted.clear()
             self.slow.step()
             self.devices.settle()
             if self.host is not None:
-                self.host.look()
+                self.host.passed(1)
+                if self.core.noted:
+                    self.host.stored(min(self.core.noted), len(self.core.noted))
         except Halt as halt:
             return Exit(Reason.HALTED, 1, halt.code)
         except Stuck as error:
@@ -194,16 +200,19 @@ class Machine:
         left = budget
         try:
             while left > 0:
-                due = self.devices.due()
-                room = left if due is None else min(left, due)
+                room = min([left, *self._due()])
                 why, rest = self.core.run(room)
                 left -= room - rest
+                if self.host is not None:
+                    self.host.passed(room - rest)
                 if why == LEFT_BUDGET:
                     self.devices.settle()
                 elif why == LEFT_DEVICE and self._device_access():
                     left -= 1
+                    if self.host is not None:
+                        self.host.passed(1)
                 elif why == LEFT_WATCH and self.host is not None:
-                    self.host.look()
+                    self.host.stored(self.core.field("place"), self.core.field("size"))
                 elif why != LEFT_DECODE or not self._decode(self.core.field("place")):
                     stepped = self.step_by_oracle()
                     left -= stepped.steps
@@ -212,6 +221,11 @@ class Machine:
         except Halt as halt:
             return Exit(Reason.HALTED, budget - left, halt.code)
         return Exit(Reason.BUDGET, budget - left)
+
+    def _due(self) -> Iterator[int]:
+        """Steps until something happens that the program does not do."""
+        due = (self.devices.due(), None if self.host is None else self.host.due())
+        return (steps for steps in due if steps is not None)
 
     def _device_access(self) -> bool:
         """Carries out the one access of the instruction at pc, to a device; False where there is none, and nothing is done."""

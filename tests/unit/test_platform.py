@@ -149,6 +149,61 @@ def test_the_host_target_interface() -> None:
     assert [running.get("X", index) for index in (10, 11, 12)] == [0, 0x0101 << 48, 2]
 
 
+TOHOST = {"tohost": BASE + 0x1000, "fromhost": BASE + 0x1040}
+PUT_A = "auipc s0, 1\n lui t0, 0x1010\n addi t1, zero, 65\n"
+"""Registers for a character of 32-bit programs: the word is 0x01010000_00000041, its low half odd."""
+
+
+@pytest.mark.parametrize("config", ["rv32", "rv64"])
+@pytest.mark.parametrize(
+    ("stores", "printed", "code"),
+    [
+        ("sw t1, 0(s0)\n sw t0, 4(s0)", b"A", None),
+        ("sw t0, 4(s0)\n sw t1, 0(s0)", b"A", None),
+        ("sw t1, 0(s0)\n sw zero, 4(s0)", b"", 32),
+        ("sw zero, 4(s0)\n sw t1, 0(s0)", b"", 32),
+        ("again: sw t1, 0(s0)\n j again", b"", 32),
+        ("sw t1, 0(s0)", b"", 32),
+    ],
+    ids=["low then high", "high then low", "exit", "exit, high first", "low again and again", "low alone"],
+)
+@pytest.mark.parametrize("by_oracle", [False, True])
+def test_halves_of_a_word(config: str, stores: str, printed: bytes, code: int | None, by_oracle: bool) -> None:
+    """A word is what both stores make of it; one that comes alone is taken in the end, the program's loop or not."""
+    running = booted(PUT_A + stores + "\n j .", config=config, symbols=TOHOST)
+    done, reason, ended = 0, Reason.BUDGET, None
+    while reason is Reason.BUDGET and done < 1100:
+        ended = running.step_by_oracle() if by_oracle else running.run(700)
+        reason, done = ended.reason, done + ended.steps
+    assert ended is not None and ended.code == code
+    assert shared(config)[1].output.getvalue() == printed
+
+
+def test_half_a_word_in_a_snapshot() -> None:
+    """What waits for its other half still does."""
+    running = booted(PUT_A + "sw t1, 0(s0)\n j .", symbols=TOHOST)
+    running.run(10)
+    kept = running.snapshot()
+    first = running.run(5000)
+    running.restore(kept)
+    assert first == running.run(5000) and first.code == 32
+
+
+def test_the_exit_call() -> None:
+    """Number 93, its code the first argument."""
+    text = """
+      auipc s0, 1
+      addi  t1, s0, 256
+      addi  t2, zero, 93
+      sd    t2, 0(t1)
+      addi  t2, zero, 5
+      sd    t2, 8(t1)
+      sd    t1, 0(s0)
+      j     .
+    """
+    assert booted(text, symbols=TOHOST).run(1000).code == 5
+
+
 def test_the_devicetree_is_there() -> None:
     """The address in a1, and a tree of version 17 at it that names the UART."""
     import fdt

@@ -47,6 +47,9 @@ class Core:
         self.library = link(built.codes, ("run", "flush", "unknown", "handlers"))
         on_state = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
         self._run, self._flush = (on_state(self.library.address(name)) for name in ("run", "flush"))
+        self.watched = range(0)
+        self.noted: list[int] = []
+        """Watched cells that the oracle has written."""
         self._filled: dict[tuple[int, int], bytes] = {}
         self._unknown = self.library.address("unknown")
         self._handlers = (ctypes.c_uint64 * len(shape.fields)).from_address(self.library.address("handlers"))
@@ -93,6 +96,8 @@ class Core:
             raise OutsideMemory(place)
         size = self.shape.cell_bytes
         self.memory.put((place - self.low) * size, size, value)
+        if place in self.watched:
+            self.noted.append(place)
         if self.flags.bytes[(place >> self.shape.granule) - (self.low >> self.shape.granule)] & ~FLAG_WATCH:
             self.forget(place, 1)
 
@@ -132,6 +137,7 @@ class Core:
 
     def watch(self, place: int, count: int) -> None:
         """Makes stores to these cells leave the program."""
+        self.watched = range(place, place + count)
         self.control("watch_low", place)
         self.control("watch_high", place + count)
         self._flag(place, count, FLAG_WATCH)

@@ -18,17 +18,22 @@ def flush(plan: Plan) -> str:
 
 
 def touched(plan: Plan) -> str:
-    """After a store of `cells` cells from `place` on: forgets code, empties the TLB; what was touched (`TOUCHED_..`)."""
+    """After a store of `cells` cells from `place` on: forgets code, empties the TLB; what was touched (`TOUCHED_..`).
+
+    Of watched cells, `%place` and `%size` say which.
+    """
     slots = plan.layout.slots
     reach_back = plan.longest - 1
     field = {name: slots[f"%{name}"].offset for name in ("flags", "ram_low", "entries", "watch_low", "watch_high", "ram_cells")}
     shift = plan.parcel_cells.bit_length() - 1
+    tell = "\n".join(f"  %at.{name} = getelementptr i8, ptr %s, i64 {slots[f'%{name}'].offset}" for name in ("place", "size"))
     loads = "\n".join(
         f"  %at.{name} = getelementptr i8, ptr %s, i64 {offset}\n  %{name} = load i64, ptr %at.{name}"
         for name, offset in field.items()
     )
     return f"""define preserve_mostcc i8 @touched(ptr %s, i64 %place, i64 %cells) noinline cold {{
 {loads}
+{tell}
   %end = add i64 %place, %cells
   %last = sub i64 %end, 1
   %g1 = lshr i64 %place, {plan.granule}
@@ -83,6 +88,13 @@ watch:
   %above = icmp ugt i64 %end, %watch_low
   %both = and i1 %below, %above
   %hit = and i1 %both, %iswatch
+  br i1 %hit, label %tell, label %out
+tell:
+  store i64 %place, ptr %at.place
+  %count = trunc i64 %cells to i32
+  store i32 %count, ptr %at.size
+  br label %out
+out:
   %told = select i1 %hit, i8 {TOUCHED_WATCH}, i8 0
   %emptied = select i1 %istable, i8 {TOUCHED_TABLE}, i8 0
   %all = or i8 %told, %emptied
