@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import pickle
 import sys
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -26,11 +23,11 @@ from popek_vmm.engine.layout import Unsupported
 from popek_vmm.engine.shape import LEFT_BUDGET, LEFT_DECODE, LEFT_DEVICE, LEFT_WATCH
 from popek_vmm.htif import HostTarget
 from popek_vmm.images import BadImage, Image
+from popek_vmm.snapshots import pack, unpack
 
 if TYPE_CHECKING:
     from popek_vmm.engine.slow import Slow
 
-SNAPSHOT_VERSION = 4
 WHOLE_MEMORY = 24
 """Index bits up to which a memory without a `ram` region is there entirely."""
 
@@ -145,32 +142,14 @@ class Machine:
     def snapshot(self) -> bytes:
         """All state, that of devices too (a disk's file apart), for a machine of the same text. Decoded code and translations
         are found anew."""
-        state, memory = bytes(self.core.state.bytes), zlib.compress(bytes(self.core.memory.bytes), 1)
-        body = (SNAPSHOT_VERSION, self._identity(), state, memory, self.devices.saved(), self.host and self.host.saved())
-        return pickle.dumps(body)
+        return pack(self.core, self.devices.saved(), self.host and self.host.saved())
 
     def restore(self, snapshot: bytes) -> None:
         """Takes a state back. ValueError for a snapshot of another machine or version."""
-        version, identity, *parts = pickle.loads(snapshot)
-        if version != SNAPSHOT_VERSION or identity != self._identity():
-            raise ValueError("a snapshot of another machine, or of another version of popek")
-        state, memory, devices, host = parts
+        devices, host = unpack(self.core, snapshot)
         self.devices.restored(devices)
         if self.host is not None and host is not None:
             self.host.restored(host)
-        old = bytes(self.core.memory.bytes)
-        new = zlib.decompress(memory)
-        for name in [*self.machine.scalars, *(a for a in self.machine.arrays if a != self.machine.main_memory)]:
-            slot = self.built.shape.layout.slots[name]
-            part = slice(slot.offset, slot.offset + slot.size * slot.count)
-            self.core.state.bytes[part] = state[part]
-        if old != new:
-            self.core.memory.bytes[:] = new
-            self.core.forget_all()
-        self.core.control("dirty", 1)
-
-    def _identity(self) -> str:
-        return hashlib.blake2b(repr(self.built.shape.layout).encode(), digest_size=16).hexdigest()
 
     # -- running -----------------------------------------------------------------------------------------------------
 
