@@ -18,6 +18,10 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from popek_vmm.consoles import Stream
+from popek_vmm.images import Image, elf
+from popek_vmm.interpreter import Machine
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -44,12 +48,14 @@ def main(folder: str | None = None) -> None:
     print(f"\nMillion instructions a CPU second; {versions}\n")
     heads = "guest | instructions | interpreter | Unicorn | ratio | QEMU TCG | ratio | QEMU -icount | ratio | results"
     print(f"| {heads} |\n|{' --- |' * 10}")
+    machine = Machine.load(str(ROOT / "spec/riscv/riscv.isa"), "rv64", Stream(io.BytesIO()))
     starts = {options: _qemu((guests / "sieve.elf").read_bytes(), 1, options) for options in QEMU_OPTIONS}
     for guest in GUESTS:
         data = (guests / f"{guest.name}.elf").read_bytes()
         count = guest.head + guest.reps * guest.each
-        ours, result = _interpreter(data, guest, count)
-        theirs = _unicorn(data, guest)
+        image = elf(data, machine.machine)
+        ours, result = _interpreter(machine, image, guest, count)
+        theirs = _unicorn(image, guest)
         peer = f"{count / theirs[0] / 1e6:.0f} | {theirs[0] / ours:.2f}" if theirs else "does not run traps | "
         for options in QEMU_OPTIONS:
             whole, start = _qemu(data, guest.reps, options), starts[options]
@@ -61,13 +67,8 @@ def main(folder: str | None = None) -> None:
     print(f"\n`popek run` of {GUESTS[0].name}.elf, 0.8 million instructions, warm, whole process: {ours:.2f} s; {ratio}")
 
 
-def _interpreter(data: bytes, guest: Guest, count: int) -> tuple[float, int]:
-    from popek_vmm.consoles import Stream
-    from popek_vmm.images import elf
-    from popek_vmm.interpreter import Machine
-
-    machine = Machine.load(str(ROOT / "spec/riscv/riscv.isa"), "rv64", Stream(io.BytesIO()))
-    image = elf(data, 64)
+def _interpreter(machine: Machine, image: Image, guest: Guest, count: int) -> tuple[float, int]:
+    machine.reset()
     machine.boot(image)
     machine.core.put(image.symbols["bench_reps"], guest.reps.to_bytes(8, "little"))
     start = time.process_time()
@@ -77,13 +78,10 @@ def _interpreter(data: bytes, guest: Guest, count: int) -> tuple[float, int]:
     return seconds, machine.get("X", 10)
 
 
-def _unicorn(data: bytes, guest: Guest) -> tuple[float, int] | None:
+def _unicorn(image: Image, guest: Guest) -> tuple[float, int] | None:
     import unicorn
     from unicorn.riscv_const import UC_RISCV_REG_A0
 
-    from popek_vmm.images import elf
-
-    image = elf(data, 64)
     machine = unicorn.Uc(unicorn.UC_ARCH_RISCV, unicorn.UC_MODE_RISCV64)
     machine.mem_map(0x80000000, 1 << 24)
     for place, piece in image.pieces:
@@ -131,7 +129,8 @@ def _qemu(data: bytes, reps: int, options: tuple[str, ...]) -> float | None:
 def _whole(guests: Path) -> tuple[float, float | None]:
     """Wall seconds of the whole process, the best of three: `popek run`, and QEMU."""
     paths = os.pathsep.join(str(ROOT / part) for part in ("grammar", "checker", "reference_vmm"))
-    image, env = str(guests / "sieve.elf"), {**os.environ, "PYTHONPATH": paths}
+    image = str(guests / "sieve.elf")
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPATH": paths}
     ours = [sys.executable, "-m", "popek", "run", str(ROOT / "spec/riscv/riscv.isa"), image]
     qemu = shutil.which("qemu-system-riscv64")
     return _wall(ours, env), _wall([qemu, *QEMU_MACHINE, image], env) if qemu is not None else None

@@ -95,7 +95,7 @@ def _image(running: Machine, data: bytes, origin: int | None) -> Image:
     from popek_vmm.images import elf, flat, is_elf
 
     if is_elf(data) and origin is None:
-        return elf(data, running.machine.scalars[running.machine.pc].width)
+        return elf(data, running.machine)
     return flat(data, running.core.low if origin is None else origin)
 
 

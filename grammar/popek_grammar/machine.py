@@ -888,7 +888,8 @@ class Machine:
     `order`: `little` (the instruction is one integer, stored little-endian), `big` (the bit string as stored), or
     `stream` (bytes in storage order, operands wider than a byte little-endian). `parcel`: bits fetched at a time.
     `main_memory` is the array that loads, stores and fetches reach; `pc` and `mode` the scalars that play those parts.
-    `choices` are the ranges that each parameter may be in, `given` the settings that are not the configuration's.
+    `choices` are the ranges that each parameter may be in, `given` the settings that are not the configuration's. `elf` is
+    what executables for the machine are marked with (System V ABI 4.1, `e_machine`).
     """
 
     name: str
@@ -934,6 +935,7 @@ class Machine:
     regions: Mapping[str, Region] = field(default_factory=dict)
     clocks: tuple[Clock, ...] = ()
     devicetree: Devicetree | None = None
+    elf: int | None = None
 
     @property
     def setting(self) -> str:

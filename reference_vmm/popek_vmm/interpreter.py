@@ -19,7 +19,7 @@ from popek_vmm.devices.device import Console, Disk, Halt, Surroundings
 from popek_vmm.devicetree import place_devicetree
 from popek_vmm.engine.build import build
 from popek_vmm.engine.core import WINDOW, Core, Stuck
-from popek_vmm.engine.layout import Unsupported
+from popek_vmm.engine.layout import Unsupported, memory_region
 from popek_vmm.engine.shape import LEFT_BUDGET, LEFT_DECODE, LEFT_DEVICE, LEFT_WATCH
 from popek_vmm.htif import HostTarget
 from popek_vmm.images import BadImage, Image
@@ -27,9 +27,6 @@ from popek_vmm.snapshots import pack, unpack
 
 if TYPE_CHECKING:
     from popek_vmm.engine.slow import Slow
-
-WHOLE_MEMORY = 24
-"""Index bits up to which a memory without a `ram` region is there entirely."""
 
 
 class Reason(Enum):
@@ -240,13 +237,3 @@ class Machine:
             return False
         self.counts.decoded += 1
         return True
-
-
-def memory_region(machine: m.Machine) -> tuple[int, int]:
-    """First cell and size of guest memory: the `ram` region, or all of a small memory."""
-    if machine.main_memory is None:
-        raise Unsupported(f"{machine.name} has no memory to run programs from")
-    declared = [region for region in machine.regions.values() if region.device is None]
-    if declared:
-        return declared[0].at, declared[0].size
-    return 0, 1 << min(machine.arrays[machine.main_memory].index_width, WHOLE_MEMORY)

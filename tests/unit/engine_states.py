@@ -16,7 +16,8 @@ from popek_grammar.decode import encode, to_cells
 from popek_grammar.load import machine_and_key
 from popek_grammar.words import split_cells
 from popek_vmm.consoles import Stream
-from popek_vmm.interpreter import Machine, memory_region
+from popek_vmm.engine.layout import memory_region
+from popek_vmm.interpreter import Machine
 
 SMALL = 1 << 18
 """Cells of memory of a machine that many programs are run on."""

@@ -1,7 +1,7 @@
 """A text with every construct of docs/language.md, for the tests of the syntax."""
 
 EVERYTHING = r"""// Every construct of docs/language.md.
-isa rv64 { title "RV64IMAC"; manual "20260701"; encoding little parcel 16 }
+isa rv64 { title "RV64IMAC"; manual "20260701"; encoding little parcel 16; elf 243 }
 include "pmp.isa"
 param XLEN in {32, 64} = 64
 extension S implies Zicsr

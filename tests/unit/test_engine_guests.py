@@ -201,7 +201,7 @@ def run(*arguments: str) -> tuple[int, str]:
 def test_bad_images(tmp_path: Path) -> None:
     """Clear errors for what is no program of this machine."""
     with pytest.raises(BadImage):
-        elf(b"\x7fELF" + bytes(60), 64)
+        elf(b"\x7fELF" + bytes(60), machine(FILE, "rv64"))
     with pytest.raises(BadImage):
         shared("rv64")[0].boot(flat(bytes(10), 0x1000))
     empty = tmp_path / "missing"

@@ -193,7 +193,7 @@ CASES = [(xlen, mode, paged) for xlen in (32, 64) for mode in "MSU" for paged in
 def test_framed_programs(xlen: int, mode: str, paged: bool, data: int, code: int) -> None:
     """In each mode, with paging and without: the number of the test that failed is the exit code."""
     running = fresh(f"rv{xlen}")
-    running.boot(elf(framed(xlen, mode, paged, data), xlen))
+    running.boot(elf(framed(xlen, mode, paged, data), running.machine))
     ended = running.run(10_000)
     assert (ended.reason, ended.code) == (Reason.HALTED, code), ended
     assert running.get("mcause") == {"U": 8, "S": 9, "M": 11}[mode]

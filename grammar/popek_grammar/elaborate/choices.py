@@ -19,7 +19,7 @@ def configurations(sources: SourceSet) -> list[str]:
 
 
 def headers(work: Work) -> None:
-    """Name, title, manual and instruction order."""
+    """Name, title, manual, instruction order, and what executables are marked with."""
     for node in work.each("header"):
         with work.ctx.recover():
             _header(work, node)
@@ -40,6 +40,8 @@ def _header(work: Work, node: Tree[Token]) -> None:
                     work.ctx.unknown("instruction order", str(order), line, ["little", "big", "stream"])
                 work.draft.order = str(order)
                 work.draft.parcel = number(work.ctx, parcel, "the parcel", 1, 128)
+            case "elf", [code]:
+                work.draft.elf = number(work.ctx, code, "the machine's number in ELF files", 1, 0xFFFF)
 
 
 def choices(work: Work) -> None:

@@ -281,5 +281,5 @@ def frozen(work: Work) -> m.Machine:
         interrupts=draft.interrupts,
         translations=draft.translations, protections=draft.protections, placement=draft.placement,
         program=draft.program, theorems=draft.theorems, choices=ctx.choices, given=work.given, regions=draft.regions,
-        clocks=tuple(draft.clocks), devicetree=draft.devicetree,
+        clocks=tuple(draft.clocks), devicetree=draft.devicetree, elf=draft.elf,
     )  # fmt: skip

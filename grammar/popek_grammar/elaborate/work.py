@@ -23,6 +23,7 @@ class Draft:
     manual: str = ""
     order: str = "little"
     parcel: int = 8
+    elf: int | None = None
     configs: list[str] = field(default_factory=list)
     causes: m.Causes = m.Causes((), (), 1)
     faults: dict[str, m.FaultKind] = field(default_factory=dict)

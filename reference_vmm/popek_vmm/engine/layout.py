@@ -11,6 +11,10 @@ LARGEST_INDEX = 20
 """Arrays beside the main memory with more index bits than this are not laid out."""
 
 
+WHOLE_MEMORY = 24
+"""Index bits up to which a memory without a `ram` region is there entirely."""
+
+
 class Unsupported(Exception):
     """The engine cannot run this machine; the text says why."""
 
@@ -64,3 +68,13 @@ def layout(machine: Machine, control: Mapping[str, tuple[int, int]]) -> Layout:
         slots[name] = Slot(at, width, size, count)
         at += size * count
     return Layout(slots, -(-at // 64) * 64)
+
+
+def memory_region(machine: Machine) -> tuple[int, int]:
+    """First cell and size of guest memory: the `ram` region, or all of a small memory."""
+    if machine.main_memory is None:
+        raise Unsupported(f"{machine.name} has no memory to run programs from")
+    declared = [region for region in machine.regions.values() if region.device is None]
+    if declared:
+        return declared[0].at, declared[0].size
+    return 0, 1 << min(machine.arrays[machine.main_memory].index_width, WHOLE_MEMORY)
