@@ -77,17 +77,26 @@ def _booted(spec: str, path: str, wanted: Wanted, console: Console, disk: Disk |
         from popek_vmm.images import BadImage
         from popek_vmm.interpreter import Machine
 
-        data = Path(path).read_bytes()
+        data = _content(path)
+        running = Machine.load(spec, wanted.config, console, disk)
         try:
-            running = Machine.load(spec, wanted.config, console, disk)
             running.boot(_image(running, data, wanted.origin))
-        except (BadImage, Unsupported, UnknownDevice) as error:
+        except BadImage as error:
             raise click.UsageError(f"{path}: {error}") from None
+    except (Unsupported, UnknownDevice) as error:
+        raise click.UsageError(f"{spec}: {error}") from None
     except ModuleNotFoundError as error:
         raise click.UsageError(f"running needs {error.name}: pip install 'popek[engine]'") from None
     except OSError as error:
-        raise click.UsageError(f"cannot read {path}: {error.strerror}") from None
+        raise click.ClickException(f"no memory for the machine: {error.strerror}") from None
     return running
+
+
+def _content(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise click.UsageError(f"cannot read {path}: {error.strerror}") from None
 
 
 def _image(running: Machine, data: bytes, origin: int | None) -> Image:
