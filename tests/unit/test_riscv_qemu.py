@@ -41,6 +41,7 @@ def spelled(body: str, xlen: int) -> str:
     wild = "lui a1, 0x600\nlw a0, 4(a1)"
     if xlen == 64:
         wild += "\nli a1, 1\nslli a1, a1, 38\nlw a0, 0(a1)"
+        wild += "\nli a1, 1\nslli a1, a1, 56\nadd a1, a1, s0\nlw a0, 0(a1)"
     lines = (line.split("  # ")[0] for line in body.splitlines())
     return text(xlen, "\n".join(lines).replace("TRANSLATE", translate(xlen)).replace("WILD", wild))
 
