@@ -57,6 +57,18 @@ class Stream:
     image: bytes
     instructions: dict[int, Decoded]
 
+    @property
+    def end(self) -> int:
+        """Where the stream ends."""
+        last, decoded = list(self.instructions.items())[-1]
+        return last + decoded.encoding.width // 8
+
+    def register(self, number: int) -> int:
+        """What a register holds at the beginning."""
+        size = self.xlen // 8
+        at = KEPT + (32 + number) * size
+        return int.from_bytes(self.image[at : at + size], "little") if number else 0
+
     def result(self, written: bytes) -> Result:
         """What the program has written."""
         size = self.xlen // 8

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from riscv_guests import ORIGIN
 from riscv_programs import qemu
-from riscv_streams import Noted, Result, stream
+from riscv_streams import DATA, REGION, Noted, Result, stream
 
 from machines import SPEC, machine
+from popek_grammar.decode import Decoded
 
 pytest.importorskip("llvmlite")
 
@@ -26,6 +27,7 @@ EXAMPLES = int(os.environ.get("POPEK_FUZZ", "6"))
 LENGTH = 120
 MOST_STEPS = 400_000
 PAGE = 0x1000
+MAPPED = 0x10000
 
 
 @lru_cache(maxsize=2)
@@ -72,6 +74,50 @@ def test_qemu_does_the_same(xlen: int, seed: int, tmp_path: Path) -> None:
     made = stream(machine("riscv/riscv.isa", f"rv{xlen}"), seed, LENGTH)
     ours = made.result(written(xlen, made.image, 0))
     assert differences(ours, made.result(qemu(made.image, tmp_path, xlen, f"rv{xlen},h=false"))) == []
+
+
+@pytest.mark.parametrize("xlen", [64, 32])
+@pytest.mark.parametrize("seed", range(EXAMPLES))
+def test_unicorn_does_the_same(xlen: int, seed: int) -> None:
+    """In machine mode, stretch by stretch: what traps, and what asks for more than the ordinary, is skipped by both."""
+    unicorn = pytest.importorskip("unicorn")
+    first = pytest.importorskip("unicorn.riscv_const").UC_RISCV_REG_X0
+    made, (ours, _) = stream(machine("riscv/riscv.isa", f"rv{xlen}"), seed, LENGTH), running(xlen)
+    theirs = unicorn.Uc(unicorn.UC_ARCH_RISCV, getattr(unicorn, f"UC_MODE_RISCV{xlen}"))
+    theirs.mem_map(ORIGIN, MAPPED)
+    theirs.mem_write(ORIGIN, made.image)
+    ours.core.put(ORIGIN, made.image.ljust(MAPPED, b"\0"))
+    restart(ours)
+    for number in range(32):
+        ours.set("X", made.register(number), number)
+        theirs.reg_write(first + number, made.register(number))
+    ours.set("pmp_cfg", 0x9F, 0)  # locked: to machine mode too, what Unicorn has mapped and nothing else
+    ours.set("pmp_addr", ORIGIN + (MAPPED >> 1) - 1 >> 2, 0)
+    ours.set("pmp_cfg", 0x98, 1)
+    ours.set("pmp_addr", (1 << 54) - 1, 1)
+    done, at = 0, next(iter(made.instructions))
+    while at in made.instructions:
+        steps = 0
+        ours.set("pc", at)
+        ended = at
+        while ended in made.instructions and ordinary(made.instructions[ended]):
+            begun, steps = ended, steps + 1
+            ours.run(1)
+            ended = ours.get("pc")
+        trapped = ended not in made.instructions and ended != made.end
+        ended, steps = (begun, steps - 1) if trapped else (ended, steps)
+        if steps:
+            theirs.emu_start(at, made.end + 4, count=steps)
+        for number in range(1, 32):
+            assert ours.get("X", number) == theirs.reg_read(first + number), (number, hex(at), steps)
+        done += steps
+        at = ended + made.instructions[ended].encoding.width // 8 if ended in made.instructions else ended
+    assert ours.core.fetch(ORIGIN + DATA, REGION) == bytes(theirs.mem_read(ORIGIN + DATA, REGION))
+    assert done > LENGTH // 4
+
+
+def ordinary(decoded: Decoded) -> bool:
+    return not decoded.instruction.name.startswith(("csr", "wfi", "sret", "sfence", "fence"))
 
 
 @pytest.mark.parametrize("xlen", [64, 32])
