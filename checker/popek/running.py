@@ -71,24 +71,28 @@ def _disk(wanted: Wanted) -> AbstractContextManager[Disk | None]:
 
 
 def _booted(spec: str, path: str, wanted: Wanted, console: Console, disk: Disk | None) -> Machine:
+    """The machine with its program. What is wrong with either is a usage error."""
     try:
-        from popek_vmm.devices.board import UnknownDevice
-        from popek_vmm.engine.layout import Unsupported
-        from popek_vmm.images import BadImage
-        from popek_vmm.interpreter import Machine
-
-        data = _content(path)
-        running = Machine.load(spec, wanted.config, console, disk)
-        try:
-            running.boot(_image(running, data, wanted.origin))
-        except BadImage as error:
-            raise click.UsageError(f"{path}: {error}") from None
-    except (Unsupported, UnknownDevice) as error:
-        raise click.UsageError(f"{spec}: {error}") from None
+        return _loaded(spec, path, _content(path), wanted, console, disk)
     except ModuleNotFoundError as error:
         raise click.UsageError(f"running needs {error.name}: pip install 'popek[engine]'") from None
     except OSError as error:
         raise click.ClickException(f"no memory for the machine: {error.strerror}") from None
+
+
+def _loaded(spec: str, path: str, data: bytes, wanted: Wanted, console: Console, disk: Disk | None) -> Machine:
+    from popek_vmm.devices.board import UnknownDevice
+    from popek_vmm.engine.layout import Unsupported
+    from popek_vmm.images import BadImage
+    from popek_vmm.interpreter import Machine
+
+    try:
+        running = Machine.load(spec, wanted.config, console, disk)
+        running.boot(_image(running, data, wanted.origin))
+    except BadImage as error:
+        raise click.UsageError(f"{path}: {error}") from None
+    except (Unsupported, UnknownDevice) as error:
+        raise click.UsageError(f"{spec}: {error}") from None
     return running
 
 

@@ -8,12 +8,14 @@ knows any particular instruction set. Classes without slots, since a pickle of s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import TypeAlias
 
+from popek_grammar.records import record
 
-@dataclass(frozen=True)
+
+@record
 class Span:
     """A stretch of source text: file name as given, 1-based line and column, and where it ends."""
 
@@ -27,7 +29,7 @@ class Span:
 # -- types -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@record
 class Bits:
     """A bit vector of `width` bits (at least 1). `layout` names its fields, when it has a layout."""
 
@@ -35,17 +37,17 @@ class Bits:
     layout: str | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Bool:
     """Truth values; not interchangeable with `Bits(1)`."""
 
 
-@dataclass(frozen=True)
+@record
 class Mode:
     """A processor mode, represented by its encoding (`Modes.width` bits)."""
 
 
-@dataclass(frozen=True)
+@record
 class EnumType:
     """A closed set of names: `access`, an operand family's `op`, the trap stacks. Represented by its ordinal."""
 
@@ -53,7 +55,7 @@ class EnumType:
     members: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Unit:
     """The type of a function that returns nothing."""
 
@@ -67,7 +69,7 @@ ACCESS = EnumType("access", ("fetch", "load", "store", "rmw"))
 # -- expressions -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@record
 class Literal:
     """A constant: bits, bool (0/1), mode encoding or enum ordinal."""
 
@@ -75,7 +77,7 @@ class Literal:
     type: Type
 
 
-@dataclass(frozen=True)
+@record
 class Local:
     """A let-bound name, function parameter, loop variable, or instruction operand."""
 
@@ -83,7 +85,7 @@ class Local:
     type: Type
 
 
-@dataclass(frozen=True)
+@record
 class ReadScalar:
     """The value of scalar state `name` (a plain variable or a stored register field such as `mstatus.MIE`)."""
 
@@ -91,7 +93,7 @@ class ReadScalar:
     type: Type
 
 
-@dataclass(frozen=True)
+@record
 class ReadElement:
     """Element `index` of an array of state: a register file or a memory cell (`ram[a]`: physical, untranslated)."""
 
@@ -100,7 +102,7 @@ class ReadElement:
     type: Type
 
 
-@dataclass(frozen=True)
+@record
 class ReadRegister:
     """The whole of a register with fields, composed by its field rules and its `read` clause.
 
@@ -112,7 +114,7 @@ class ReadRegister:
     type: Type
 
 
-@dataclass(frozen=True)
+@record
 class Unary:
     """`op` is `-`, `~` (bits) or `not` (bool)."""
 
@@ -121,7 +123,7 @@ class Unary:
     type: Type
 
 
-@dataclass(frozen=True)
+@record
 class Binary:
     """Both operands have one width (`@`, concatenation, excepted; shifts take the left operand's width).
 
@@ -135,7 +137,7 @@ class Binary:
     type: Type
 
 
-@dataclass(frozen=True)
+@record
 class Cond:
     """`if condition then yes else no`."""
 
@@ -145,7 +147,7 @@ class Cond:
     type: Type
 
 
-@dataclass(frozen=True)
+@record
 class Match:
     """First arm whose value list holds the subject; an arm of `()` matches anything. Exhaustive by construction."""
 
@@ -154,7 +156,7 @@ class Match:
     type: Type
 
 
-@dataclass(frozen=True)
+@record
 class Slice:
     """Bits `hi` down to `lo`, constants."""
 
@@ -164,7 +166,7 @@ class Slice:
     type: Type
 
 
-@dataclass(frozen=True)
+@record
 class SliceFrom:
     """`operand[start +: width]`: `width` bits whose lowest is number `start`; bits beyond the top are zero."""
 
@@ -173,7 +175,7 @@ class SliceFrom:
     type: Type
 
 
-@dataclass(frozen=True)
+@record
 class Resize:
     """`kind` is `zext`, `sext` or `trunc`, to the width of `type`; `bits`/`mode` re-read a mode's encoding."""
 
@@ -182,7 +184,7 @@ class Resize:
     type: Type
 
 
-@dataclass(frozen=True)
+@record
 class Member:
     """`operand in { a, b..c }`: constants and inclusive unsigned ranges."""
 
@@ -191,7 +193,7 @@ class Member:
     type: Type
 
 
-@dataclass(frozen=True)
+@record
 class Call:
     """A call of a declared function; arguments are evaluated left to right. It may write state and may trap."""
 
@@ -200,7 +202,7 @@ class Call:
     type: Type
 
 
-@dataclass(frozen=True)
+@record
 class Builtin:
     """A built-in operation; see docs/language.md, "Built-in names".
 
@@ -216,7 +218,7 @@ class Builtin:
     type: Type
 
 
-@dataclass(frozen=True)
+@record
 class Unspecified:
     """A value that the manual leaves open; `ranges` restricts it (`choose`). `site` names it in reports."""
 
@@ -248,7 +250,7 @@ Expr: TypeAlias = (
 # -- statements ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@record
 class ScalarPlace:
     """Scalar state, or a stored register field written raw."""
 
@@ -256,7 +258,7 @@ class ScalarPlace:
     width: int
 
 
-@dataclass(frozen=True)
+@record
 class ElementPlace:
     """An element of an array of state; physical when the array is memory."""
 
@@ -265,7 +267,7 @@ class ElementPlace:
     width: int
 
 
-@dataclass(frozen=True)
+@record
 class RegisterPlace:
     """A whole register, written through its field rules and its `write` clause."""
 
@@ -274,7 +276,7 @@ class RegisterPlace:
     width: int
 
 
-@dataclass(frozen=True)
+@record
 class SlicePlace:
     """Bits `hi` down to `lo` of another place; the rest keeps its value."""
 
@@ -284,7 +286,7 @@ class SlicePlace:
     width: int
 
 
-@dataclass(frozen=True)
+@record
 class ConcatPlace:
     """`a @ b = v`: the first part takes the highest bits."""
 
@@ -295,7 +297,7 @@ class ConcatPlace:
 Place: TypeAlias = ScalarPlace | ElementPlace | RegisterPlace | SlicePlace | ConcatPlace
 
 
-@dataclass(frozen=True)
+@record
 class Cause:
     """A trap to raise: the cause's name and its payload (missing payloads are zero)."""
 
@@ -304,7 +306,7 @@ class Cause:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Length:
     """An instruction is `width` bits long where its first parcels, `insn`, satisfy `when`, whether it decodes or not."""
 
@@ -313,33 +315,33 @@ class Length:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Let:
     name: str
     value: Expr
 
 
-@dataclass(frozen=True)
+@record
 class Assign:
     place: Place
     value: Expr
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class If:
     condition: Expr
     yes: tuple[Stmt, ...]
     no: tuple[Stmt, ...]
 
 
-@dataclass(frozen=True)
+@record
 class MatchStmt:
     subject: Expr
     arms: tuple[tuple[tuple[int, ...], tuple[Stmt, ...]], ...]
 
 
-@dataclass(frozen=True)
+@record
 class For:
     """`for name in first .. last`, both constants, inclusive, counting down when first > last. Unrolled.
 
@@ -353,7 +355,7 @@ class For:
     body: tuple[Stmt, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Guard:
     """`guard condition else trap cause`, in a clause or in a body. A failing guard discards the instruction."""
 
@@ -362,26 +364,26 @@ class Guard:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Trap:
     cause: Cause
 
 
-@dataclass(frozen=True)
+@record
 class Return:
     """Ends a function (`return`) or yields the result of a translation or of `delegate` (`yield`)."""
 
     value: Expr | None
 
 
-@dataclass(frozen=True)
+@record
 class Next:
     """Goes to the next level of a walk with this base."""
 
     base: Expr
 
 
-@dataclass(frozen=True)
+@record
 class Fault:
     """Raises the declared fault kind, for the access under way."""
 
@@ -389,21 +391,21 @@ class Fault:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class ReturnFrom:
     """Undoes the entry of a trap stack: saved places are restored, then its `leave` lines run."""
 
     stack: str
 
 
-@dataclass(frozen=True)
+@record
 class Do:
     """An expression run for its effect: a call, or the built-ins `store`, `store_as`, `csr_write`, `phys_store`."""
 
     call: Call | Builtin
 
 
-@dataclass(frozen=True)
+@record
 class Walk:
     """A page walk: the bodies of its levels in order, each resolved for its level number.
 
@@ -434,7 +436,7 @@ class Role(Enum):
     HIDDEN = "hidden"  # must never reach guest state
 
 
-@dataclass(frozen=True)
+@record
 class Modes:
     """The modes in increasing privilege: (name, encoding) pairs; `width` bits hold any encoding."""
 
@@ -454,7 +456,7 @@ class Modes:
         return next((name for name, code in self.members if code == encoding), f"?{encoding}")
 
 
-@dataclass(frozen=True)
+@record
 class Scalar:
     """One flat piece of state: a variable, or a stored field `register.FIELD`.
 
@@ -478,7 +480,7 @@ class Scalar:
         return self.legal[0][0] if self.legal else 0
 
 
-@dataclass(frozen=True)
+@record
 class Array:
     """Indexed state: a register file (`memory` False) or a memory.
 
@@ -506,7 +508,7 @@ class FieldKind(Enum):
     WPRI = "wpri"
 
 
-@dataclass(frozen=True)
+@record
 class Field:
     """Bits `hi..lo` of a register.
 
@@ -528,7 +530,7 @@ class Field:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Register:
     """A register with fields, perhaps a CSR (`address`), perhaps an array element family (`count` > 1).
 
@@ -552,7 +554,7 @@ class Register:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class CsrSpace:
     """The rule of access for all CSRs: guards over `addr`, `write` (bool) and the derived expressions."""
 
@@ -562,7 +564,7 @@ class CsrSpace:
     guards: tuple[Guard, ...]
 
 
-@dataclass(frozen=True)
+@record
 class CauseDef:
     name: str
     code: int
@@ -570,7 +572,7 @@ class CauseDef:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Causes:
     """All trap causes and the payload they carry, as (name, width) pairs."""
 
@@ -586,7 +588,7 @@ class Causes:
         raise KeyError(name)
 
 
-@dataclass(frozen=True)
+@record
 class FaultKind:
     """What `fault NAME` raises for each kind of access; payload expressions may use `va`."""
 
@@ -594,7 +596,7 @@ class FaultKind:
     causes: tuple[tuple[str, Cause], ...]
 
 
-@dataclass(frozen=True)
+@record
 class Function:
     """`parameters` are (name, type) pairs. `body` ends in Return on every path unless `result` is Unit."""
 
@@ -605,7 +607,7 @@ class Function:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Piece:
     """Bits of an operand inside an encoding: operand bits `hi..lo` stand at encoding bits `at + (hi-lo) .. at`."""
 
@@ -615,7 +617,7 @@ class Piece:
     at: int
 
 
-@dataclass(frozen=True)
+@record
 class Encoding:
     """One bit pattern: instruction word `w` (as an integer of `width` bits) matches iff `w & mask == value`.
 
@@ -632,7 +634,7 @@ class Encoding:
     asm: str
 
 
-@dataclass(frozen=True)
+@record
 class Operand:
     """An operand field: total width, and the bits that the encodings give (others are zero)."""
 
@@ -642,7 +644,7 @@ class Operand:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Instruction:
     """One mnemonic. A family (`ops`) becomes one Instruction each, sharing `clause`.
 
@@ -665,7 +667,7 @@ class Instruction:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class OperandKind:
     """How an operand is written: an element of register file `array` numbered from `offset`, a CSR, a word, or a number.
 
@@ -678,7 +680,7 @@ class OperandKind:
     words: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Alias:
     """Assembler-only: text of the form `pattern` stands for `expansion`."""
 
@@ -687,7 +689,7 @@ class Alias:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Save:
     """On entry `source` goes to `target`; `return_from` restores it."""
 
@@ -697,7 +699,7 @@ class Save:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class TrapStack:
     """Entry and return of one kind of trap.
 
@@ -716,7 +718,7 @@ class TrapStack:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Level:
     """Interrupts taken to stack `stack`, highest priority first, by cause name.
 
@@ -730,7 +732,7 @@ class Level:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Interrupts:
     """`pending`: bits numbered by cause code."""
 
@@ -738,7 +740,7 @@ class Interrupts:
     levels: tuple[Level, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Translation:
     """A declared address translation, applied when `acting` is one of `modes` (all, when empty) and `when` holds.
 
@@ -759,7 +761,7 @@ class Translation:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Protection:
     """Checks every physical access: `pa`, `access`, `acting`, `size` (bytes) are in scope."""
 
@@ -769,7 +771,7 @@ class Protection:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Placement:
     """Popek and Goldberg's f: where a guest lies in the host.
 
@@ -783,7 +785,7 @@ class Placement:
     memory: tuple[str, Expr, Expr] | None
 
 
-@dataclass(frozen=True)
+@record
 class Region:
     """A stretch of physical addresses, in cells: memory that programs run from, or a device of a kind."""
 
@@ -795,7 +797,7 @@ class Region:
     wires: tuple[Wire, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Wire:
     """A device's pin and what it is connected to: a scalar, or a numbered line of another region's device."""
 
@@ -809,7 +811,7 @@ CLOCK_MASK = (1 << 64) - 1
 """A clock has 64 bits."""
 
 
-@dataclass(frozen=True)
+@record
 class Clock:
     """64 bits that advance by one with every step, or with every instruction that completes."""
 
@@ -818,7 +820,7 @@ class Clock:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Devicetree:
     """The file that describes the platform to guests, beside the machine's own; where it is put; what holds that address."""
 
@@ -829,7 +831,7 @@ class Devicetree:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Expectation:
     """`kind` is `holds`, `fails` or `exactly`; names are `instr` or `instr(csr)`, empty: any."""
 
@@ -837,7 +839,7 @@ class Expectation:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Theorem:
     """A claim about the machine: see docs/language.md, "Theorems".
 
@@ -858,7 +860,7 @@ class Theorem:
     alone: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Layout:
     """Named bit fields of a value: (name, hi, lo)."""
 
@@ -867,13 +869,13 @@ class Layout:
     fields: tuple[tuple[str, int, int], ...]
 
 
-@dataclass(frozen=True)
+@record
 class FragmentAlternative:
     name: str
     width: int
 
 
-@dataclass(frozen=True)
+@record
 class FragmentInfo:
     """For reports: the alternatives of an encoding fragment."""
 
@@ -881,7 +883,7 @@ class FragmentInfo:
     alternatives: tuple[FragmentAlternative, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Machine:
     """One machine in one configuration. Mappings keep declaration order.
 
