@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from popek_grammar.machine import Array, Machine
+from popek_grammar.records import record
 
 LARGEST_INDEX = 20
 """Arrays beside the main memory with more index bits than this are not laid out."""
@@ -19,7 +19,7 @@ class Unsupported(Exception):
     """The engine cannot run this machine; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Slot:
     """Where `count` elements of `width` bits lie, each in `size` bytes."""
 
@@ -33,7 +33,7 @@ class Slot:
         return f"i{8 * self.size}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Layout:
     """`size` bytes. Slots by name: scalars and arrays of the machine; control fields start with `%`."""
 

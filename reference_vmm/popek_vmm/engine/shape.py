@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.terms import Term
+from popek_grammar.records import record
 from popek_vmm.engine.layout import Layout
 
 FLAG_CODE, FLAG_TABLE, FLAG_WATCH = 1, 2, 4
@@ -16,7 +16,7 @@ LEFT_BUDGET, LEFT_DECODE, LEFT_SLOW, LEFT_WATCH, LEFT_DEVICE = 1, 2, 3, 4, 5
 """Why generated code returned."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Field:
     """A number of an entry: the value of `term`, over operand variables, extended with its sign or with zeros.
 
@@ -40,7 +40,7 @@ class Field:
         return t.signed(number, self.term.width) & (1 << 8 * self.size) - 1 if self.signed else number
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shape:
     """What the host must know of a generated program. `handlers` numbers the functions of instructions: by name and, for
     one that names a control register, by its number (-1 for any that does not exist). `fields` are those of each function."""
