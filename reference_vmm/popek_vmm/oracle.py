@@ -93,7 +93,7 @@ class Oracle:
         if interrupt is not None:
             self._trap(state, interrupt.name, (), state.scalars[self.machine.pc])
             return Stepped(None, interrupt.name)
-        fetched = self._fetch(state)
+        fetched, state = self._fetch(state)
         if isinstance(fetched, Outcome):
             return self._finish(state, None, fetched, state.scalars[self.machine.pc])
         operands = fetched
@@ -124,8 +124,11 @@ class Oracle:
         run = Run(self.machine, state.copy(), self.memory, self._choose)
         return next((cause for condition, cause in deliverable(run) if condition is t.TRUE), None)
 
-    def _fetch(self, state: State) -> Operands | Outcome:
-        """The decoded instruction at the program counter, or the outcome of a fetch that faulted or found nothing."""
+    def _fetch(self, state: State) -> tuple[Operands | Outcome, State]:
+        """The decoded instruction at the program counter, or the outcome of a fetch that faulted or found nothing.
+
+        And the state then: a fetch that succeeds may leave something behind, as a reference bit.
+        """
         run = Run(self.machine, state.copy(), self.memory, self._choose)
         parcel = self.machine.parcel
         cells = parcel // cell_bits(self.machine)
@@ -144,10 +147,11 @@ class Oracle:
             for number in range(len(parcels), self._length(run, parcels) if found is None else 0):
                 read_parcel(number)
         except _FetchFault:
-            return run.outcome()
+            return run.outcome(), state
+        after = run.state.copy()
         if found is not None:
-            return decoded(self.machine, found.instruction, found.encoding, found.operands)
-        return self._undecodable(run, parcels)
+            return decoded(self.machine, found.instruction, found.encoding, found.operands), after
+        return self._undecodable(run, parcels), after
 
     def _length(self, run: Run, parcels: list[int]) -> int:
         """The parcels of what begins with these, as the machine says that it is so long."""

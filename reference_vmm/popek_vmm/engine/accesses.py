@@ -84,13 +84,16 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What an access of one kind comes to, over `%va`, `%size` and `%acting`. `pure`: reaching changes no state."""
+    """What an access of one kind comes to, over `%va`, `%size` and `%acting`.
+
+    `unchanged`: reaching leaves all state as it is. Reference bits, once set, are set again without a change.
+    """
 
     kind: str
     outcome: Outcome
     place: Term
     tables: tuple[Table, ...]
-    pure: bool
+    unchanged: Term
 
 
 class _Walked(Translated):
@@ -119,9 +122,10 @@ def reach(machine: m.Machine, kind: str, address: Term | None = None) -> Reach:
     va = address if address is not None else t.var("%va", address_width(machine))
     place = walked.translate(run, va, t.var("%size", 32), kind, t.var("%acting", max(1, machine.modes.width)))
     after = run.state
-    pure = all(after.scalars[name] is before.scalars[name] for name in after.scalars)
-    pure = pure and not any(array.writes for array in after.arrays.values())
-    return Reach(kind, run.outcome(), place, tuple(walked.tables), pure)
+    same = [t.eq(value, before.scalars[name]) for name, value in after.scalars.items()]
+    for name, array in after.arrays.items():
+        same += [t.implies(write.guard, t.eq(write.value, before.arrays[name].read(write.index))) for write in array.writes]
+    return Reach(kind, run.outcome(), place, tuple(walked.tables), t.and_(*same))
 
 
 def dependencies(roots: list[Term], machine: m.Machine) -> frozenset[str]:
@@ -134,7 +138,7 @@ def page_bits(machine: m.Machine) -> int:
     """Offset bits of the smallest page; of a page of ours where the machine has none."""
     declared = [tr.page_bits for tr in machine.translations.values() if tr.page_bits]
     assert machine.main_memory is not None
-    return min([*declared, 12, machine.arrays[machine.main_memory].index_width])
+    return min([*declared, 12, machine.arrays[machine.main_memory].index_width, address_width(machine)])
 
 
 def without_zero_tests(machine: m.Machine, roots: list[Term]) -> dict[Term, Term]:

@@ -147,14 +147,29 @@ class Frame:
     def probe(self, kind: str, address: str, width: int, cells: int, acting: str | None) -> tuple[str, str]:
         """Looks an access up: its place in the memory's address width, and whether it misses."""
         emit = self.emit
+        if not self.plan.holds(kind, cells):
+            return "0", "true"
         at = self.tlb_entry(kind, self.page_number(address, width), acting)
-        last = address if cells == 1 else emit.value(f"add {type_of(width)} {address}, {cells - 1}")
         tag = emit.value(f"load i64, ptr {at}")
-        miss = emit.value(f"icmp ne i64 {tag}, {self.page_number(last, width)}")
+        if self.plan.wholes[kind].aligned:
+            wanted = self.tag(kind, emit.resized(address, width, 64), str(cells - 1))
+        else:
+            last = address if cells == 1 else emit.value(f"add {type_of(width)} {address}, {cells - 1}")
+            wanted = self.page_number(last, width)
+        miss = emit.value(f"icmp ne i64 {tag}, {wanted}")
         second = emit.value(f"getelementptr inbounds i8, ptr {at}, i64 8")
         delta = emit.value(f"load i64, ptr {second}")
         place = emit.value(f"add i64 {emit.resized(address, width, 64)}, {delta}")
         return emit.resized(place, 64, self.plan.memory.index_width), miss
+
+    def tag(self, kind: str, address: str, beyond: str) -> str:
+        """What the entry of an address (an i64) holds: the page's number. Where an entry stands for aligned accesses only, with
+        the bits above it that make this one misaligned; `beyond` is its size less one."""
+        number = self.page_number(address, 64)
+        if not self.plan.wholes[kind].aligned:
+            return number
+        crooked = self.emit.value(f"and i64 {address}, {beyond}")
+        return self.emit.value(f"or i64 {number}, {self.emit.value(f'shl i64 {crooked}, {64 - self.plan.page}')}")
 
     def page_number(self, address: str, width: int) -> str:
         wide = self.emit.resized(address, width, 64)

@@ -97,8 +97,10 @@ def _add(lows: list[Term], highs: list[Term]) -> Bounds:
 
 
 def _concat(parts: list[Bounds]) -> Bounds:
-    """Exact upper bits keep the lower bounds; else the lower part may be anything."""
+    """An exact lower part stays; exact upper bits keep the lower bounds; else the lower part may be anything."""
     (high_low, high_high), (low_low, low_high) = parts
+    if low_low is low_high:
+        return t.concat(high_low, low_low), t.concat(high_high, low_low)
     none, all_ = _anything(low_low.width)
     one = t.eq(high_low, high_high)
     return t.concat(high_low, t.ite(one, low_low, none)), t.concat(high_high, t.ite(one, low_high, all_))

@@ -7,7 +7,6 @@ from popek_grammar.meaning.outcome import TrapCase
 from popek_vmm.engine.accesses import Reach, address_width
 from popek_vmm.engine.frame import Frame
 from popek_vmm.engine.functions import raise_one
-from popek_vmm.engine.intervals import bounds
 from popek_vmm.engine.plan import Plan
 from popek_vmm.engine.shape import FLAG_TABLE
 
@@ -17,9 +16,6 @@ MOST_RETRIES = 6
 CHUNK = 100
 """Nodes of a block in these functions, which are compiled fast rather than well."""
 
-LARGEST_ACCESS = 16
-"""Cells of the largest access that a filled TLB entry stands for."""
-
 
 def miss(plan: Plan, each: Reach) -> str:
     """Translates and protects as the machine says; fills the TLB and starts the instruction again, or traps."""
@@ -28,11 +24,9 @@ def miss(plan: Plan, each: Reach) -> str:
     width = address_width(plan.machine)
     va = t.var("%va", width)
     _give_up(frame, va)
-    if not each.pure:
-        frame.go("left.slow")
-        return frame.text()
-    for assumed in each.outcome.assumptions:
-        frame.refuse(emit.term(t.not_(assumed)))
+    for needed in (*each.outcome.assumptions, each.unchanged):
+        if needed is not t.TRUE:
+            frame.refuse(emit.term(t.not_(needed)))
     for trap in _by_cause(each):
         hit, on = emit.label("trap"), emit.label("on")
         emit.branch(emit.term(trap.condition), hit, on, unlikely=True)
@@ -42,11 +36,12 @@ def miss(plan: Plan, each: Reach) -> str:
         emit.known = outer
         emit.begin(on)
     place = emit.resized(emit.term(each.place), plan.memory.index_width, 64)
-    whole = _whole_page(frame, each)
-    _outside(frame, each.kind, emit.resized(emit.term(va), width, 64), place)
+    at = emit.resized(emit.term(va), width, 64)
+    whole = _whole_page(frame, each, at)
+    _outside(frame, each.kind, at, place)
     for table in each.tables:
         _mark_table(frame, emit.term(table.condition), emit.resized(emit.term(table.place), table.place.width, 64), table.cells)
-    _fill(frame, each.kind, emit.resized(emit.term(va), width, 64), place, whole)
+    _fill(frame, each.kind, at, place, whole)
     if each.kind == "fetch":
         frame.go("resume")
     else:
@@ -66,8 +61,7 @@ def _outside(frame: Frame, kind: str, va: str, place: str) -> None:
     """An access that is not in guest memory: that of an instruction with no other one may be a device's, which the host
     has carried out; anything else is the oracle's."""
     emit = frame.emit
-    beyond = emit.value(f"sub i64 {emit.resized(frame.read('%size'), 32, 64)}, 1")
-    ends = [frame.inside(end, 1) for end in (place, emit.value(f"add i64 {place}, {beyond}"))]
+    ends = [frame.inside(end, 1) for end in (place, emit.value(f"add i64 {place}, {_size_less_one(frame)}"))]
     if kind in ("load", "store"):
         device, on = emit.label("device"), emit.label("on")
         either = emit.value(f"or i1 {ends[0]}, {ends[1]}")
@@ -101,25 +95,22 @@ def _give_up(frame: Frame, va: t.Term) -> None:
     frame.refuse(emit.value(f"or i1 {crosses}, {emit.value(f'or i1 {often}, {nested}')}"))
 
 
-def _whole_page(frame: Frame, each: Reach) -> str:
+def _whole_page(frame: Frame, each: Reach, va: str) -> str:
     """Whether any access of this kind to this page is allowed, and lies in guest memory at the same distance."""
-    emit, plan = frame.emit, frame.plan
-    va, page = t.var("%va", address_width(plan.machine)), plan.page
-    if page >= va.width:
+    emit, found = frame.emit, frame.plan.wholes[each.kind]
+    if found.allowed is t.FALSE:
         return "false"
-    frame_number = t.extract(va, va.width - 1, page)
-    inner = t.var("%inner", page)
-    moved = t.substitute([each.outcome.ok, each.place], lambda node, _: t.concat(frame_number, inner) if node is va else None)
-    ranges = {
-        "%inner": (t.const(0, page), t.const(-1, page)),
-        "%size": (t.const(1, 32), t.const(LARGEST_ACCESS, 32)),
-    }
-    roots = [moved[each.outcome.ok], moved[each.place]]
-    found = bounds(roots, ranges)
-    low, high = found[roots[1]]
-    allowed = emit.term(t.and_(found[roots[0]][0], t.eq(t.sub(high, low), t.const((1 << page) - 1, low.width))))
-    ends = [frame.inside(emit.resized(emit.term(end), end.width, 64), 1) for end in (low, high)]
-    return emit.value(f"and i1 {allowed}, {emit.value(f'and i1 {ends[0]}, {ends[1]}')}")
+    allowed = emit.term(found.allowed)
+    ends = [frame.inside(emit.resized(emit.term(end), end.width, 64), 1) for end in (found.first, found.last)]
+    allowed = emit.value(f"and i1 {allowed}, {emit.value(f'and i1 {ends[0]}, {ends[1]}')}")
+    if not found.aligned:
+        return allowed
+    inside = emit.value(f"and i64 {va}, {_size_less_one(frame)}")
+    return emit.value(f"and i1 {allowed}, {emit.value(f'icmp eq i64 {inside}, 0')}")
+
+
+def _size_less_one(frame: Frame) -> str:
+    return frame.emit.value(f"sub i64 {frame.emit.resized(frame.read('%size'), 32, 64)}, 1")
 
 
 def _fill(frame: Frame, kind: str, va: str, place: str, whole: str) -> None:
@@ -128,9 +119,8 @@ def _fill(frame: Frame, kind: str, va: str, place: str, whole: str) -> None:
     single = emit.value(f"icmp ne i8 {frame.read('%single')}, 0")
     neither = emit.value(f"xor i1 {emit.value(f'or i1 {whole}, {single}')}, true")
     frame.refuse(neither)
-    number = frame.page_number(va, 64)
-    at = frame.tlb_entry(kind, number, frame.read("%acting"))
-    emit.line(f"store i64 {number}, ptr {at}")
+    at = frame.tlb_entry(kind, frame.page_number(va, 64), frame.read("%acting"))
+    emit.line(f"store i64 {frame.tag(kind, va, _size_less_one(frame))}, ptr {at}")
     second = emit.value(f"getelementptr inbounds i8, ptr {at}, i64 8")
     emit.line(f"store i64 {emit.value(f'sub i64 {place}, {va}')}, ptr {second}")
     once, on = emit.label("once"), emit.label("on")

@@ -14,9 +14,10 @@ from popek_grammar.meaning.memory import Translated
 from popek_grammar.meaning.state import symbolic
 from popek_grammar.meaning.terms import Term
 from popek_grammar.meaning.traps import deliverable
-from popek_vmm.engine.accesses import KINDS, Reach, default_acting, dependencies, first_choice, page_bits, reach
+from popek_vmm.engine.accesses import KINDS, Reach, address_width, default_acting, dependencies, first_choice, page_bits, reach
 from popek_vmm.engine.entries import entry_bytes
 from popek_vmm.engine.layout import Layout, Unsupported, container_bytes, layout
+from popek_vmm.engine.whole import Whole, whole
 
 TOUCHED_WATCH, TOUCHED_TABLE = 1, 2
 """What a store is said to have touched: watched cells, which the host is told of, and tables, so that the TLB is empty."""
@@ -41,6 +42,17 @@ class Plan:
     entry_bytes: int
     parcel_cells: int
     longest: int
+
+    @cached_property
+    def wholes(self) -> Mapping[str, Whole]:
+        """By the kind of access, what makes a TLB entry stand for a page."""
+        width = address_width(self.machine)
+        least = {kind: self.parcel_cells if kind == "fetch" else 1 for kind in KINDS}
+        return {kind: whole(each, self.page, width, least[kind]) for kind, each in self.reaches.items()}
+
+    def holds(self, kind: str, cells: int) -> bool:
+        """Whether accesses of so many cells are among those that TLB entries can stand for."""
+        return not self.wholes[kind].aligned or (cells & cells - 1 == 0 and cells <= 1 << self.page)
 
     @property
     def memory(self) -> m.Array:
@@ -118,4 +130,4 @@ def plan(machine: m.Machine) -> Plan:
 def reach_roots(each: Reach) -> list[Term]:
     """All that a translation's result depends on."""
     traps = [part for trap in each.outcome.traps for part in (trap.condition, *trap.payload)]
-    return [each.outcome.ok, each.place, *traps]
+    return [each.outcome.ok, each.place, each.unchanged, *traps]

@@ -1,0 +1,64 @@
+"""Whether an access may be made anywhere in a page, so that one TLB entry stands for all of it.
+
+Where a machine refuses misaligned accesses, that can never be said of any access; then it is said of aligned ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.terms import Term
+from popek_vmm.engine.accesses import Reach
+from popek_vmm.engine.intervals import bounds
+
+LARGEST_ACCESS = 16
+"""Cells of the largest access that a filled TLB entry stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Whether accesses at a page are all allowed and at one distance; the places of its first and last cell.
+
+    `aligned`: only those of 1, 2, 4 .. cells at multiples of their size are meant.
+    """
+
+    allowed: Term
+    first: Term
+    last: Term
+    aligned: bool
+
+
+def whole(each: Reach, page: int, width: int, least: int) -> Whole:
+    """What must hold for the page of `%va`, of `width` bits, for accesses of at least so many cells. As much as can be shown."""
+    any_ = _whole(each, page, width, 1, (least, LARGEST_ACCESS))
+    if any_.allowed is not t.FALSE:
+        return any_
+    sizes = [1 << k for k in range(page + 1) if least <= 1 << k <= LARGEST_ACCESS]
+    parts = [_whole(each, page, width, size, (size, size)) for size in sizes]
+    same = [t.eq(part.first, parts[0].first) for part in parts[1:]]
+    allowed = t.and_(*(part.allowed for part in parts), *same) if parts else t.FALSE
+    last = t.add(parts[0].last, t.const(sizes[0] - 1, parts[0].last.width)) if parts else any_.last
+    return Whole(allowed, parts[0].first if parts else any_.first, last, True)
+
+
+def _whole(each: Reach, page: int, width: int, step: int, sizes: tuple[int, int]) -> Whole:
+    """For accesses of these sizes at multiples of `step`."""
+    va, low = t.var("%va", width), step.bit_length() - 1
+    inner = t.var("%inner", page - low) if page > low else None
+    above, below = [t.extract(va, width - 1, page)] if page < width else [], [t.const(0, low)] if low else []
+    here = t.concat_all(*above, *([inner] if inner is not None else []), *below)
+    size = t.const(sizes[0], 32) if sizes[0] == sizes[1] else None
+
+    def there(term: Term, _: object) -> Term | None:
+        return here if term is va else size if term.op == "var" and term.name == "%size" else None
+
+    asked = [t.and_(each.outcome.ok, each.unchanged), each.place]
+    moved = t.substitute(asked, there)
+    ranges = {"%size": (t.const(sizes[0], 32), t.const(sizes[1], 32))}
+    if inner is not None:
+        ranges["%inner"] = (t.const(0, inner.width), t.const(-1, inner.width))
+    found = bounds([moved[root] for root in asked], ranges)
+    (must, _), (first, last) = (found[moved[root]] for root in asked)
+    distance = t.const((1 << page) - step, first.width)
+    return Whole(t.and_(must, t.eq(t.sub(last, first), distance)), first, last, False)
