@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -18,6 +18,7 @@ from popek_vmm.oracle import Oracle
 
 pytest.importorskip("llvmlite")
 
+from engine_starts import put
 from engine_states import beside_memory, not_too_long
 
 from popek_vmm.consoles import Stream
@@ -39,6 +40,8 @@ class Loop:
     config: str | None = None
     place: int | None = None
     """Where in memory, if not where it is addressed."""
+    words: tuple[tuple[int, int, int], ...] = ()
+    """Numbers in memory: place, value, bits."""
 
 
 RISCV = """
@@ -135,6 +138,33 @@ LOOPS = (
 )  # fmt: skip
 
 
+OPEN = {"pmp_cfg": 0x1F, "pmp_addr": (1 << 54) - 1}
+GIGAPAGE = 0x80000000 >> 2 | 0xCF
+
+
+def paged(loop: Loop, state: Mapping[str, int], words: tuple[tuple[int, int, int], ...]) -> Loop:
+    """The same program with translation on."""
+    return replace(loop, state={**loop.state, **state}, words=words)
+
+
+BY_NAME = {f"{loop.file} {loop.config or ''}".strip(): loop for loop in LOOPS}
+PAGED = (
+    paged(BY_NAME["riscv/riscv.isa rv64"], {**OPEN, "mode": 1, "satp.MODE": 8, "satp.PPN": 0x80004},
+          ((0x80004010, GIGAPAGE, 64),)),
+    paged(BY_NAME["riscv/riscv.isa rv32"], {**OPEN, "mode": 1, "satp.MODE": 1, "satp.PPN": 0x80004},
+          ((0x80004800, GIGAPAGE, 32),)),
+    paged(BY_NAME["x86/ia32.isa"], {"cr0.PG": 1, "cr3.BASE": 4},
+          ((0x4000, 0x8007, 32), *((0x8000 + 4 * n, n << 12 | 0x67, 32) for n in range(16)))),
+    paged(BY_NAME["arm/armv7a.isa"], {"sctlr.M": 1, "ttbr0.BASE": 1, "dacr": 0x55555555},
+          ((0x4000, 0x8001, 32), *((0x8000 + 4 * n, n << 12 | 0x32, 32) for n in range(16)))),
+    paged(replace(BY_NAME["mips/mips.isa"], origin=0x1000, text=BY_NAME["mips/mips.isa"].text.replace("0x8000", "0")),
+          {"npc": 0x1004, "mode": 1,
+           **{f"tlb.{name}[{n}]": value for n in range(2) for name, value in (("VPN", n), ("PFN", n), ("V", 1), ("D", 1))}}, ()),
+    paged(BY_NAME["s370/s370.isa"], {"system.T": 1, "CTL[0]": 0x00800000, "CTL[1]": 0x2000},
+          ((0x2000, 0xF0002040, 32), *((0x2040 + 2 * n, n << 4, 16) for n in range(16)))),
+)  # fmt: skip
+
+
 def started(loop: Loop) -> Machine:
     made = Machine.load(str(SPEC / loop.file), loop.config, Stream(io.BytesIO()))
     origin, cells = assemble(made.machine, loop.text, loop.origin).image()
@@ -144,6 +174,8 @@ def started(loop: Loop) -> Machine:
     for name, value in loop.state.items():
         plain, index = split(name)
         made.set(plain, value, index)
+    for place, value, width in loop.words:
+        put(made, place, value, width)
     made.set(made.machine.pc, loop.origin)
     return made
 
@@ -177,6 +209,15 @@ def compared(made: Machine, steps: int) -> Oracle:
 def test_a_program_on_every_machine(loop: Loop) -> None:
     """It finds what it should, all registers are as on the oracle, and the oracle itself was hardly asked."""
     not_too_long(loop.file)
+    made = started(loop)
+    compared(made, loop.steps)
+    assert {name: made.get(*split(name)) for name in loop.found} == dict(loop.found)
+    assert made.counts.slow <= MOST_SLOW
+
+
+@pytest.mark.parametrize("loop", PAGED, ids=lambda loop: f"{loop.file} {loop.config}")
+def test_programs_under_translation(loop: Loop) -> None:
+    """As before, and through the machine's tables: what a walk finds is kept, for whole pages."""
     made = started(loop)
     compared(made, loop.steps)
     assert {name: made.get(*split(name)) for name in loop.found} == dict(loop.found)

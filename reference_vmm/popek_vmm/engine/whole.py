@@ -50,8 +50,10 @@ def _whole(each: Reach, page: int, width: int, step: int, sizes: tuple[int, int]
     here = t.concat_all(*above, *([inner] if inner is not None else []), *below)
     size = t.const(sizes[0], 32) if sizes[0] == sizes[1] else None
 
-    def there(term: Term, _: object) -> Term | None:
-        return here if term is va else size if term.op == "var" and term.name == "%size" else None
+    def there(term: Term, args: tuple[Term, ...]) -> Term | None:
+        if term.op == "var":
+            return here if term is va else size if term.name == "%size" else None
+        return _above(term, args)
 
     asked = [t.and_(each.outcome.ok, each.unchanged), each.place]
     moved = t.substitute(asked, there)
@@ -62,3 +64,13 @@ def _whole(each: Reach, page: int, width: int, step: int, sizes: tuple[int, int]
     (must, _), (first, last) = (found[moved[root]] for root in asked)
     distance = t.const((1 << page) - step, first.width)
     return Whole(t.and_(must, t.eq(t.sub(last, first), distance)), first, last, False)
+
+
+def _above(term: Term, args: tuple[Term, ...]) -> Term | None:
+    """Keeps what is known of the bits above a page's apart from those within it: that an address is canonical, say."""
+    if term.op == "sext" and args[0].op == "concat":
+        high, low = args[0].args
+        return t.concat(t.sext(high, term.width - low.width), low)
+    if term.op == "eq" and args[0].op == args[1].op == "concat" and args[0].args[1] is args[1].args[1]:
+        return t.eq(args[0].args[0], args[1].args[0])
+    return None
