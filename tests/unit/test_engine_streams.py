@@ -171,7 +171,8 @@ def state(running: Machine) -> dict[str, object]:
     for array in beside_memory(made):
         slot = running.built.shape.layout.slots[array.name]
         found[array.name] = bytes(core.state.bytes[slot.offset : slot.offset + (slot.size << array.index_width)])
-    return found | {"memory": bytes(core.memory.bytes)}
+    whole = core.cells * core.shape.cell_bytes  # behind it lies the window through which devices are reached
+    return found | {"memory": bytes(core.memory.bytes[:whole])}
 
 
 def differences(one: dict[str, object], other: dict[str, object]) -> dict[str, object]:
