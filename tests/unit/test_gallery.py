@@ -13,7 +13,7 @@ import pytest
 from test_cli import popek
 
 from machines import SPEC
-from popek.checking import settings
+from popek.checking import Settings
 from popek.codes import AS_EXPECTED, BAD_INPUT
 from popek.gallery import Entry, Found, Regions, found, regions
 from popek.reports.euler import euler
@@ -29,7 +29,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def rows(*specs: str) -> list[Found]:
-    options = settings(None, None, None, None, (), (), 30.0, False)
+    options = Settings(30.0)
     return list(found(specs, options, None, False, lambda done, total, name: None))
 
 
