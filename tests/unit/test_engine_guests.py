@@ -219,6 +219,19 @@ def test_run_flat_binary(tmp_path: Path) -> None:
     assert run(str(SPEC / FILE), str(image), "--engine", "oracle")[0] == 0
 
 
+def test_what_the_package_offers() -> None:
+    """All of it is there under its own name, and nothing else is; none of it is imported before it is asked for."""
+    import popek_vmm
+
+    assert popek_vmm.Machine is Machine and popek_vmm.Exit is Exit
+    assert {getattr(popek_vmm, name).__name__ for name in popek_vmm.__all__} == set(popek_vmm.__all__)
+    with pytest.raises(AttributeError, match="Machines"):
+        popek_vmm.Machines  # noqa: B018  # the access itself is what fails
+    code = "import sys, popek_vmm; print(sorted(name for name in sys.modules if name.startswith('popek')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment())
+    assert done.stdout.strip() == "['popek_vmm']"
+
+
 def test_checking_needs_no_llvm() -> None:
     """What `popek check` imports does not import llvmlite or pyelftools."""
     code = "import sys, popek.cli, popek.checking, popek_checker.check, popek_vmm\n"
