@@ -232,6 +232,13 @@ def test_what_the_package_offers() -> None:
     assert done.stdout.strip() == "['popek_vmm']"
 
 
+def test_the_readmes_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What README.md says of the use from Python runs as it stands there."""
+    monkeypatch.chdir(SPEC.parent)
+    code = Path("README.md").read_text().split("```python")[1].split("```")[0]
+    exec(compile(code, "README.md", "exec"), {})
+
+
 def test_checking_needs_no_llvm() -> None:
     """What `popek check` imports does not import llvmlite or pyelftools."""
     code = "import sys, popek.cli, popek.checking, popek_checker.check, popek_vmm\n"
