@@ -11,7 +11,7 @@ import pytest
 from test_cli import popek
 
 from machines import SPEC
-from popek.checking import only_target, settings, whole_report
+from popek.checking import Settings, only_target, whole_report
 from popek.deriving import Means
 from popek.gallery import Entry, Found
 from popek.pages import Page
@@ -97,7 +97,7 @@ def read(html: str) -> Strict:
 
 
 def made(path: Path, config: str | None = None) -> Page:
-    options = settings(None, None, None, None, (), (), 30.0, False)
+    options = Settings(30.0)
     target = only_target(str(path), config)
     report = whole_report(target, options, None, False, lambda done, total, name: None)
     return machine_page(target, report, Means(None, False, 30.0, lambda done, total, name: None))
