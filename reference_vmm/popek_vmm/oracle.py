@@ -60,11 +60,8 @@ class Oracle:
 
     def reset(self) -> None:
         """Every scalar to its declared reset value, else to its lowest legal one; arrays to zero."""
-        self.reset_scalars()
-        self.arrays = {name: {} for name in self.machine.arrays}
-
-    def reset_scalars(self) -> None:
         self.scalars.update((name, scalar.initial) for name, scalar in self.machine.scalars.items())
+        self.arrays = {name: {} for name in self.machine.arrays}
 
     def load(self, cells: bytes | list[int], origin: int) -> None:
         """Puts memory cells at a physical address."""

@@ -61,6 +61,17 @@ FLAT = {
     "seg.type[1]": 11, "seg.sel[1]": 8,
 }  # fmt: skip
 
+X86 = """
+    mov ecx, 100
+    again: add eax, ecx
+    push eax
+    pop edx
+    dec ecx
+    jne again - here
+    here: jmp here - there
+    there: nop
+"""
+
 LOOPS = (
     Loop("riscv/riscv.isa", 0x80000000, RISCV, 503, {"X[10]": 5050, "X[11]": 0}, config="rv64"),
     Loop("riscv/riscv.isa", 0x80000000, RISCV, 503, {"X[10]": 5050, "X[11]": 0}, config="rv32"),
@@ -99,26 +110,8 @@ LOOPS = (
         bne again
         here: b here
         """, 603, {"R[0]": 5050, "R[1]": 0, "R[3]": 338350}),
-    Loop("x86/ia32.isa", 0x1000, """
-        mov ecx, 100
-        again: add eax, ecx
-        push eax
-        pop edx
-        dec ecx
-        jne again - here
-        here: jmp here - there
-        there: nop
-        """, 502, {"R[0]": 5050, "R[1]": 0, "R[2]": 5050}, {**FLAT, "cr0.PE": 1, "R[4]": 0x8000}),
-    Loop("x86/svm.isa", 0x1000, """
-        mov ecx, 100
-        again: add eax, ecx
-        push eax
-        pop edx
-        dec ecx
-        jne again - here
-        here: jmp here - there
-        there: nop
-        """, 502, {"R[0]": 5050, "R[1]": 0, "R[2]": 5050}, {**FLAT, "cr0.PE": 1, "R[4]": 0x8000}),
+    Loop("x86/ia32.isa", 0x1000, X86, 502, {"R[0]": 5050, "R[1]": 0, "R[2]": 5050}, {**FLAT, "cr0.PE": 1, "R[4]": 0x8000}),
+    Loop("x86/svm.isa", 0x1000, X86, 502, {"R[0]": 5050, "R[1]": 0, "R[2]": 5050}, {**FLAT, "cr0.PE": 1, "R[4]": 0x8000}),
     Loop("stack/stack.isa", 0x100, """
         iconst_0
         istore_0
