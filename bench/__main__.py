@@ -94,10 +94,10 @@ def solvers() -> None:
     """The same obligations: ours in one process, Z3 and bitwuzla on the SMT-LIB text with a process each."""
     import z3
 
-    from popek_checker.check import Options, main_claim
-    from popek_checker.crosscheck import QUESTIONS
-    from popek_checker.decide import items, make_subject
-    from popek_checker.smt import Smt
+    from popek_checker.solver.crosscheck import QUESTIONS
+    from popek_checker.solver.smt import Smt
+    from popek_checker.virtualizability.check import Options, main_claim
+    from popek_checker.virtualizability.decide import items, make_subject
     from popek_grammar.load import load_machine
     from popek_grammar.meaning import terms as t
 
@@ -105,7 +105,9 @@ def solvers() -> None:
     print("| --- | --- | --- | --- | --- |")
     scripts = {
         "z3": "import sys,z3; s=z3.Solver(); s.from_string(sys.stdin.read()); print(s.check())",
-        "bitwuzla": "import sys\nfrom popek_checker.crosscheck import second_solver\nprint(second_solver()(sys.stdin.read()))",
+        "bitwuzla": (
+            "import sys\nfrom popek_checker.solver.crosscheck import second_solver\nprint(second_solver()(sys.stdin.read()))"
+        ),
     }
     for file, config in MACHINES:
         machine = load_machine(str(ROOT / "spec" / file), config)
@@ -141,11 +143,11 @@ def _peer(script: str, texts: list[str]) -> float:
 def mutants() -> None:
     """The fate of every deleted guard, save and warl line of every machine, written to docs/mutants.md."""
     from popek.library import shipped
-    from popek_checker.check import Options, main_claim
-    from popek_checker.mutants import Trial, fates
-    from popek_checker.mutants import mutants as all_mutants
+    from popek_checker.mutation.mutants import Trial, fates
+    from popek_checker.mutation.mutants import mutants as all_mutants
+    from popek_checker.virtualizability.check import Options, main_claim
     from popek_grammar.elaborate import configurations, elaborate
-    from popek_grammar.source import load_file
+    from popek_grammar.text.source import load_file
 
     lines = ["# Mutants", "", "Every `guard`, `save` and `warl` line deleted in turn. Written by `python -m bench mutants`.", ""]
     print("\n| machine | mutants | noticed | no difference | seconds |\n| --- | --- | --- | --- | --- |")

@@ -19,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 
 from popek_vmm.consoles import Stream
-from popek_vmm.images import Image, elf
+from popek_vmm.images.images import Image, elf
 from popek_vmm.interpreter import Machine
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,7 +15,7 @@ class Tables(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         grammar = Path(self.root, "grammar")
         sys.path.insert(0, str(grammar))
-        from popek_grammar.parser import TABLES, write_tables
+        from popek_grammar.text.parser import TABLES, write_tables
 
         write_tables(grammar / "popek_grammar" / TABLES)
         build_data["artifacts"].append(f"grammar/popek_grammar/{TABLES}")

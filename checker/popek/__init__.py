@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from popek_checker.verdict import Report
+    from popek_checker.virtualizability.verdict import Report
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "check"]
@@ -17,9 +17,9 @@ __all__ = ["__version__", "check"]
 def check(path: str, config: str | None = None, **options: object) -> Report:
     """Checks the machine in the file `path`, in configuration `config` (its first by default).
 
-    `options` are the fields of `popek_checker.check.Options`. Raises `SpecError` when the text is wrong.
+    `options` are the fields of `popek_checker.virtualizability.check.Options`. Raises `SpecError` when the text is wrong.
     """
-    from popek_checker import check as checking
+    from popek_checker.virtualizability import check as checking
     from popek_grammar.load import load_machine
 
     return checking.check(load_machine(path, config), checking.Options(**options))  # type: ignore[arg-type]

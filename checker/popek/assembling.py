@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from popek_grammar.assemble import assemble
-from popek_grammar.decode import cell_width
-from popek_grammar.diagnostics import Diagnostic, SpecError
-from popek_grammar.disassemble import disassemble, disassemble_word
+from popek_grammar.assembly.assemble import assemble
+from popek_grammar.assembly.decode import cell_width
+from popek_grammar.assembly.disassemble import disassemble, disassemble_word
 from popek_grammar.machine import Machine, Span
+from popek_grammar.text.diagnostics import Diagnostic, SpecError
 
 
 def assembled(machine: Machine, text: str, name: str, origin: int, output: str | None) -> tuple[str | bytes, str | None]:

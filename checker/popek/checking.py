@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import click
 
 from popek.library import locate
-from popek_checker.verdict import Report, Truth
+from popek_checker.virtualizability.verdict import Report, Truth
 from popek_grammar.cache import remembered
-from popek_grammar.diagnostics import suggest
 from popek_grammar.load import configs_of, load_machine, machine_key
 from popek_grammar.machine import Machine
+from popek_grammar.text.diagnostics import suggest
 
 if TYPE_CHECKING:
-    from popek_checker.check import Options
+    from popek_checker.virtualizability.check import Options
 
 
 MOST_VALUES = 64
@@ -131,9 +131,9 @@ def _choices(machine: Machine, name: str) -> list[int]:
 
 def cross_check(machine: Machine, asked: Options, report: Report) -> None:
     """Asks the second solver every goal of the report's table; two solvers that contradict each other are our bug."""
-    from popek_checker.check import main_claim
-    from popek_checker.crosscheck import Unavailable, disagreements, opinions
-    from popek_checker.decide import items
+    from popek_checker.solver.crosscheck import Unavailable, disagreements, opinions
+    from popek_checker.virtualizability.check import main_claim
+    from popek_checker.virtualizability.decide import items
 
     _, invariant = main_claim(machine, asked, list(machine.theorems.values()))
     work = [item for item in items(machine) if not asked.instructions or item.instruction in asked.instructions]
@@ -153,8 +153,8 @@ def whole_report(target: Target, options: Settings, pool: Executor | None, cachi
         options.validate(target.machine)
 
     def decide() -> Report:
-        from popek_checker.cache import Cache, default_path
-        from popek_checker.check import Options, check
+        from popek_checker.solver.cache import Cache, default_path
+        from popek_checker.virtualizability.check import Options, check
 
         machine = target.machine
         asked = Options(
@@ -168,7 +168,7 @@ def whole_report(target: Target, options: Settings, pool: Executor | None, cachi
 
     if not caching or options.cross_check:
         return decide()
-    from popek_checker.keys import remembered_name
+    from popek_checker.solver.keys import remembered_name
 
     return remembered(Report, remembered_name("report", f"{target.key} {options}"), decide, keep=_decided)
 

@@ -17,7 +17,7 @@ from popek.output import emit
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from popek_checker.verdict import Report
+    from popek_checker.virtualizability.verdict import Report
     from popek_grammar.machine import Machine
 
 EXIT_CODES = """\b
@@ -56,7 +56,7 @@ def _leave_now(code: int) -> None:
 def _guilty(error: Exception) -> None:
     """Wrong input is shown with its place; anything else is our bug."""
     from popek.reports.terminal import colours
-    from popek_grammar.diagnostics import SpecError, render_all
+    from popek_grammar.text.diagnostics import SpecError, render_all
 
     if isinstance(error, SpecError):
         click.echo(render_all(error.diagnostics, _texts(error), colours(sys.stderr)), err=True)
@@ -314,8 +314,8 @@ def lint(spec: str, config: str | None) -> int:
     """Errors and warnings of a specification, without deciding anything."""
     from popek.library import locate
     from popek.reports.terminal import colours
-    from popek_grammar.diagnostics import render_all
     from popek_grammar.load import lint_machine
+    from popek_grammar.text.diagnostics import render_all
 
     problems, sources = lint_machine(locate(spec), config)
     if problems:
@@ -344,7 +344,7 @@ def read_text(path: str) -> str:
     """A text file, or standard input for `-`; complains as a bad specification does."""
     if path == "-":
         return sys.stdin.read()
-    from popek_grammar.reading import read_source
+    from popek_grammar.text.reading import read_source
 
     return read_source(path).text
 

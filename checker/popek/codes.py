@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from popek_checker.delta import Delta, Status
-from popek_checker.verdict import Report, Truth
+from popek_checker.difference.delta import Delta, Status
+from popek_checker.virtualizability.verdict import Report, Truth
 
 AS_EXPECTED: Final = 0
 REFUTED: Final = 1

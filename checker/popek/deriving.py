@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
 from popek.checking import Target
-from popek_checker.access_modes import derived_access
-from popek_checker.check import Options, Progress, main_claim
-from popek_checker.decide import Item, items
-from popek_checker.keys import remembered_name
-from popek_checker.sharing import Shared
-from popek_checker.smt import kept_solver
-from popek_checker.verdict import Claim, Report
-from popek_checker.virtual import Case, Meeting, concerned, meetings, table
+from popek_checker.explanation.access_modes import derived_access
+from popek_checker.explanation.virtual import Case, Meeting, concerned, meetings, table
+from popek_checker.solver.keys import remembered_name
+from popek_checker.solver.sharing import Shared
+from popek_checker.solver.smt import kept_solver
+from popek_checker.virtualizability.check import Options, Progress, main_claim
+from popek_checker.virtualizability.decide import Item, items
+from popek_checker.virtualizability.verdict import Claim, Report
 from popek_grammar.cache import remembered
 from popek_grammar.machine import Machine
 

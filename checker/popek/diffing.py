@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import click
 
 from popek.checking import Target, only_target
-from popek_checker.check import Progress
-from popek_checker.delta import Delta, Status
+from popek_checker.difference.delta import Delta, Status
+from popek_checker.virtualizability.check import Progress
 from popek_grammar.cache import remembered
-from popek_grammar.diagnostics import suggest
 from popek_grammar.machine import Machine
+from popek_grammar.text.diagnostics import suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,14 @@ def whole_delta(
     wanted = names(given, first, second)
 
     def decide() -> Delta:
-        from popek_checker.diff import diff
+        from popek_checker.difference.diff import diff
 
         made = diff(first, second, wanted, timeout, pool, tell)
         return replace(made, a=replace(made.a, file=a.spec), b=replace(made.b, file=b.spec))
 
     if not caching:
         return decide()
-    from popek_checker.keys import remembered_name
+    from popek_checker.solver.keys import remembered_name
 
     name = remembered_name("diff", f"{one.key} {other.key} {a.spec} {b.spec} {wanted} {timeout}")
     return remembered(Delta, name, decide, keep=lambda delta: not delta.of(Status.UNKNOWN))

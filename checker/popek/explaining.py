@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from popek_checker.explain import (
+from popek_checker.explanation.explain import (
     as_json,
     explain_csr,
     explain_instruction,
@@ -15,15 +15,15 @@ from popek_checker.explain import (
     explain_register,
     explain_translation,
 )
-from popek_checker.explain_text import as_text
-from popek_checker.explain_views import View
-from popek_grammar.diagnostics import suggest
+from popek_checker.explanation.explain_text import as_text
+from popek_checker.explanation.explain_views import View
 from popek_grammar.machine import Machine
+from popek_grammar.text.diagnostics import suggest
 
 if TYPE_CHECKING:
     from popek.checking import Target
     from popek.deriving import Means
-    from popek_checker.verdict import Report
+    from popek_checker.virtualizability.verdict import Report
 
 
 def explained(machine: Machine, item: str | None, format_: str) -> str:
@@ -50,7 +50,7 @@ def _view(machine: Machine, item: str | None) -> View:
 
 def access_by_mode(machine: Machine, name: str) -> dict[str, str]:
     """For each mode whether the instruction traps: derived from its meaning, not from a declaration."""
-    from popek_checker.access_modes import derived_access
+    from popek_checker.explanation.access_modes import derived_access
 
     return derived_access(machine, name)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from popek.output import write_file
-from popek_grammar.formatter import format_text
-from popek_grammar.reading import read_source
+from popek_grammar.text.formatter import format_text
+from popek_grammar.text.reading import read_source
 
 
 def format_files(files: tuple[str, ...], only_check: bool) -> int:

@@ -11,8 +11,8 @@ from typing import TypeAlias
 from popek.checking import Settings, Target, targets, whole_report
 from popek.codes import AS_EXPECTED, BAD_INPUT, exit_code
 from popek.reports.summary import Summary, summaries, word
-from popek_checker.verdict import Report, Truth
-from popek_grammar.diagnostics import SpecError
+from popek_checker.virtualizability.verdict import Report, Truth
+from popek_grammar.text.diagnostics import SpecError
 
 Progress: TypeAlias = "Callable[[int, int, str], None]"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from popek_grammar.files import write_whole
+from popek_grammar.text.files import write_whole
 
 
 def emit(text: str | bytes, output: str | None) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from popek.deriving import Access
 from popek.gallery import Entry, entry
 from popek.reports.summary import Summary, summaries
-from popek_checker.explain import (
+from popek_checker.explanation.explain import (
     explain_instruction,
     explain_machine,
     explain_protection,
@@ -16,7 +16,7 @@ from popek_checker.explain import (
     explain_settings,
     explain_translation,
 )
-from popek_checker.explain_views import (
+from popek_checker.explanation.explain_views import (
     InstructionView,
     MachineView,
     ProtectionView,
@@ -24,11 +24,11 @@ from popek_checker.explain_views import (
     SettingView,
     TranslationView,
 )
-from popek_checker.prose import Heading, Prose, prose
-from popek_checker.verdict import Report, Row, TheoremResult, Truth
-from popek_checker.virtual import Case
+from popek_checker.explanation.prose import Heading, Prose, prose
+from popek_checker.explanation.virtual import Case
+from popek_checker.virtualizability.verdict import Report, Row, TheoremResult, Truth
 from popek_grammar.machine import Array, Machine, Scalar, Span
-from popek_grammar.source import SourceSet
+from popek_grammar.text.source import SourceSet
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from popek.output import write_file
 from popek.pages import Page, page
 from popek.reports import gallery_report, page_report
 from popek.reports.html import anchor
-from popek_checker.verdict import Report
-from popek_grammar.source import load_file
+from popek_checker.virtualizability.verdict import Report
+from popek_grammar.text.source import load_file
 
 INDEX = "index.html"
 

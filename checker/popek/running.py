@@ -13,7 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from popek_vmm.devices.device import Console, Disk
-    from popek_vmm.images import Image
+    from popek_vmm.images.images import Image
     from popek_vmm.interpreter import Exit, Machine
 
 BUDGET_CODE, STOPPED_CODE = 124, 125
@@ -83,7 +83,7 @@ def _booted(spec: str, path: str, wanted: Wanted, console: Console, disk: Disk |
 def _loaded(spec: str, path: str, data: bytes, wanted: Wanted, console: Console, disk: Disk | None) -> Machine:
     from popek_vmm.devices.board import UnknownDevice
     from popek_vmm.engine.layout import Unsupported
-    from popek_vmm.images import BadImage
+    from popek_vmm.images.images import BadImage
     from popek_vmm.interpreter import Machine
 
     try:
@@ -105,7 +105,7 @@ def _content(path: str) -> bytes:
 
 def _image(running: Machine, data: bytes, origin: int | None) -> Image:
     """An ELF file lies where it says, anything else at the origin."""
-    from popek_vmm.images import elf, flat, is_elf
+    from popek_vmm.images.images import elf, flat, is_elf
 
     if is_elf(data) and origin is None:
         return elf(data, running.machine)

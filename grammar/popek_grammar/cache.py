@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from popek_grammar.files import write_whole
+from popek_grammar.text.files import write_whole
 
 T = TypeVar("T")
 

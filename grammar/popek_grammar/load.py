@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from popek_grammar.cache import remembered
-from popek_grammar.closure import Closure, closure
-from popek_grammar.files import sources_digest
 from popek_grammar.machine import Machine
+from popek_grammar.text.closure import Closure, closure
+from popek_grammar.text.files import sources_digest
 
 if TYPE_CHECKING:
-    from popek_grammar.diagnostics import Diagnostic
-    from popek_grammar.source import SourceSet
+    from popek_grammar.text.diagnostics import Diagnostic
+    from popek_grammar.text.source import SourceSet
 
 
 def machine_key(path: str, config: str | None = None, parameters: Mapping[str, int] | None = None) -> str:

@@ -10,19 +10,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from popek_grammar import machine as m
-from popek_grammar.decode import decoder_of
+from popek_grammar.assembly.decode import decoder_of
+from popek_grammar.assembly.words import join_cells, split_cells
 from popek_grammar.load import machine_and_key
-from popek_grammar.words import join_cells, split_cells
 from popek_vmm.consoles import Stream
 from popek_vmm.devices.board import Board
 from popek_vmm.devices.device import Console, Disk, Halt, Surroundings
-from popek_vmm.devicetree import place_devicetree
 from popek_vmm.engine.build import build
 from popek_vmm.engine.core import WINDOW, Core, Stuck
 from popek_vmm.engine.layout import Unsupported, memory_region
 from popek_vmm.engine.shape import LEFT_BUDGET, LEFT_DECODE, LEFT_DEVICE, LEFT_WATCH
-from popek_vmm.htif import HostTarget
-from popek_vmm.images import BadImage, Image
+from popek_vmm.images.devicetree import place_devicetree
+from popek_vmm.images.htif import HostTarget
+from popek_vmm.images.images import BadImage, Image
 from popek_vmm.snapshots import pack, unpack
 
 if TYPE_CHECKING:

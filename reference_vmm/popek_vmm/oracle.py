@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from popek_grammar import machine as m
-from popek_grammar.decode import Decoded, decoder_of
+from popek_grammar.assembly.decode import Decoded, decoder_of
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import MemoryModel, Ranges, Run
 from popek_grammar.meaning.instruction import Operands, cell_bits, decoded, execute

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from popek_checker.delta import Delta
-from popek_checker.verdict import Report
+from popek_checker.difference.delta import Delta
+from popek_checker.virtualizability.verdict import Report
 
 Writer: TypeAlias = "Callable[[Sequence[Report]], str]"
 DeltaWriter: TypeAlias = "Callable[[Delta], str]"

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from popek_checker.delta import Contrast, Delta, DeltaRow, Status
+from popek_checker.difference.delta import Contrast, Delta, DeltaRow, Status
 
 SCHEMA = "popek/diff/1"
 

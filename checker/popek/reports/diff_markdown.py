@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from popek.reports.diff_summary import WHERE, counted, folded_changes, folded_rows, listed, proofs, verdict
 from popek.reports.diff_text import values
-from popek_checker.delta import Contrast, Delta
+from popek_checker.difference.delta import Contrast, Delta
 
 
 def write(delta: Delta) -> str:

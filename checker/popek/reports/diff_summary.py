@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from popek_checker.delta import Change, Delta, DeltaRow, Status
+from popek_checker.difference.delta import Change, Delta, DeltaRow, Status
 
 MANY = 16
 """More names than this are counted, not listed."""

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from popek.reports.diff_summary import WHERE, Rows, counted, folded_changes, folded_rows, listed, proofs, verdict
 from popek.reports.terminal import paper, written
-from popek_checker.delta import Contrast, Delta, Point, Status
+from popek_checker.difference.delta import Contrast, Delta, Point, Status
 
 STYLE = {Status.SAME: "green", Status.DIFFERENT: "bold red", Status.INCOMPARABLE: "magenta", Status.UNKNOWN: "yellow"}
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from popek.reports.summary import Summary, because, summaries, word
-from popek_checker.verdict import Report, Row, Settings, TheoremResult, Truth, Witness
+from popek_checker.virtualizability.verdict import Report, Row, Settings, TheoremResult, Truth, Witness
 
 SCHEMA = "popek/verdict/1"
 

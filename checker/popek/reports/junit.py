@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from popek.reports.summary import Summary, summaries
-from popek_checker.verdict import Report, TheoremResult, Truth
+from popek_checker.virtualizability.verdict import Report, TheoremResult, Truth
 
 
 def write(reports: Sequence[Report]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from popek.reports.matrix import Matrix, matrices
 from popek.reports.summary import because, settings_line, summaries, word
-from popek_checker.verdict import Report, Truth
+from popek_checker.virtualizability.verdict import Report, Truth
 
 
 def write(reports: Sequence[Report]) -> str:

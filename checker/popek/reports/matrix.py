@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from popek.reports.summary import Summary, summaries, word
-from popek_checker.verdict import Report, Truth
+from popek_checker.virtualizability.verdict import Report, Truth
 
 NUMBERS = {"1": "Theorem 1", "3": "Theorem 3", "exact": "Exact"}
 

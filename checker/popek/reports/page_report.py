@@ -9,8 +9,8 @@ from popek.reports.euler import euler
 from popek.reports.html import render
 from popek.reports.summary import because, word
 from popek.reports.text import TITLES
-from popek_checker.verdict import Truth
-from popek_checker.virtual import Kind
+from popek_checker.explanation.virtual import Kind
+from popek_checker.virtualizability.verdict import Truth
 
 SHOWN = 2
 """Encodings of an instruction that are drawn at once."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from popek import __version__
 from popek.reports.summary import summaries
-from popek_checker.verdict import Report, Truth
+from popek_checker.virtualizability.verdict import Report, Truth
 
 RULES = {
     "theorem-1": "A sensitive instruction is not privileged (Popek and Goldberg 1974, Theorem 1)",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from popek_checker.verdict import Report, Row, Truth, conjunction, disjunction
+from popek_checker.virtualizability.verdict import Report, Row, Truth, conjunction, disjunction
 
 
 @dataclass(frozen=True, slots=True)

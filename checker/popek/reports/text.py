@@ -11,7 +11,7 @@ from rich.text import Text
 from popek.reports.matrix import Matrix, matrices
 from popek.reports.summary import because, settings_line, summaries, violations, word
 from popek.reports.terminal import paper, written
-from popek_checker.verdict import Report, Row, TheoremResult, Truth, Witness
+from popek_checker.virtualizability.verdict import Report, Row, TheoremResult, Truth, Witness
 
 MATRIX_STYLE = {"silent": "bold red", "fails": "red", "holds": "green", "traps": "green", "unknown": "yellow"}
 TITLES = {

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from popek.reports.terminal import paper, written
-from popek_checker.verdict import Report
-from popek_checker.virtual import Case, Fate, Kind
+from popek_checker.explanation.virtual import Case, Fate, Kind
+from popek_checker.virtualizability.verdict import Report
 
 SHOWN = 3
 """Instructions named in a cell, where it has several fates."""

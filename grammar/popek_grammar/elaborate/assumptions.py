@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from popek_grammar import machine as m
-from popek_grammar.diagnostics import SpecError
 from popek_grammar.elaborate.context import Abandon, Context
 from popek_grammar.elaborate.expressions import condition
-from popek_grammar.parser import parse_text
+from popek_grammar.text.diagnostics import SpecError
+from popek_grammar.text.parser import parse_text
 
 
 def assumption(machine: m.Machine, text: str) -> m.Expr:

@@ -10,7 +10,7 @@ from popek_grammar.elaborate.context import names
 from popek_grammar.elaborate.expressions import text_of
 from popek_grammar.elaborate.types import set_of
 from popek_grammar.elaborate.work import Work
-from popek_grammar.source import SourceSet
+from popek_grammar.text.source import SourceSet
 
 
 def configurations(sources: SourceSet) -> list[str]:

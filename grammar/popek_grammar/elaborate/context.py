@@ -10,7 +10,7 @@ from typing import Never, TypeAlias
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.diagnostics import Diagnostic, Note, Severity, suggest
+from popek_grammar.text.diagnostics import Diagnostic, Note, Severity, suggest
 
 Node: TypeAlias = "Tree[Token] | Token"
 

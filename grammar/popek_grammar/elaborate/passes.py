@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.diagnostics import Diagnostic, SpecError
 from popek_grammar.elaborate import instructions, state, traps
 from popek_grammar.elaborate.choices import choices, headers
 from popek_grammar.elaborate.claims import claims
@@ -21,7 +20,8 @@ from popek_grammar.elaborate.statements import cause, guard
 from popek_grammar.elaborate.types import bits_type
 from popek_grammar.elaborate.work import Work
 from popek_grammar.examine import examine
-from popek_grammar.source import SourceSet
+from popek_grammar.text.diagnostics import Diagnostic, SpecError
+from popek_grammar.text.source import SourceSet
 
 
 def elaborate(sources: SourceSet, config: str | None = None, parameters: Mapping[str, int] | None = None) -> m.Machine:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from popek_grammar import machine as m
-from popek_grammar.diagnostics import Diagnostic, Diagnostics
 from popek_grammar.examine.addresses import check_addresses
 from popek_grammar.examine.contexts import check_contexts
 from popek_grammar.examine.lints import lint
@@ -11,6 +10,7 @@ from popek_grammar.examine.overlaps import check_lengths
 from popek_grammar.examine.recursion import check_recursion
 from popek_grammar.examine.shapes import check_shapes
 from popek_grammar.examine.stacks import check_stacks
+from popek_grammar.text.diagnostics import Diagnostic, Diagnostics
 
 
 def examine(machine: m.Machine) -> tuple[Diagnostic, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from popek_grammar import machine as m
-from popek_grammar.diagnostics import Diagnostics, Note
+from popek_grammar.text.diagnostics import Diagnostics, Note
 
 
 def check_addresses(machine: m.Machine, found: Diagnostics) -> None:

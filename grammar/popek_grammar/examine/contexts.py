@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from popek_grammar import machine as m
-from popek_grammar.diagnostics import Diagnostics, Note
 from popek_grammar.examine.effects import Effects, effects
+from popek_grammar.text.diagnostics import Diagnostics, Note
 
 OF_AN_ACCESS = frozenset({"va", "origin", "pa", "size", "access", "implicit", "acting", "splice", "phys_load", "phys_store"})
 OF_AN_INSTRUCTION = frozenset({"insn", "next_pc"})

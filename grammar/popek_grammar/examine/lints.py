@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from popek_grammar import machine as m
-from popek_grammar.diagnostics import Diagnostics
 from popek_grammar.examine.effects import Effects, effects, nodes, stored, written
+from popek_grammar.text.diagnostics import Diagnostics
 
 RESOURCES = (m.Role.CONTROL, m.Role.MODE, m.Role.MAP)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from popek_grammar import machine as m
-from popek_grammar.diagnostics import Diagnostics, Note
+from popek_grammar.text.diagnostics import Diagnostics, Note
 
 FEW = 16
 """Patterns that are compared pair by pair; more are split first, by the value of one bit."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from popek_grammar import machine as m
-from popek_grammar.diagnostics import Diagnostics
 from popek_grammar.examine.effects import effects
+from popek_grammar.text.diagnostics import Diagnostics
 
 
 def check_recursion(machine: m.Machine, found: Diagnostics) -> None:

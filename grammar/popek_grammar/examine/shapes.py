@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from popek_grammar import machine as m
-from popek_grammar.asmtemplate import mnemonics, parse_template
-from popek_grammar.diagnostics import Diagnostics, Note, suggest
+from popek_grammar.assembly.asmtemplate import mnemonics, parse_template
+from popek_grammar.text.diagnostics import Diagnostics, Note, suggest
 
 SLOT = re.compile(r"\{(\w+)(?::\w+)?\}")
 

@@ -6,8 +6,8 @@ That every field written by `enter` is saved, and that widths agree, is checked 
 from __future__ import annotations
 
 from popek_grammar import machine as m
-from popek_grammar.diagnostics import Diagnostics, Note
 from popek_grammar.examine.effects import Effects, effects, followed, stored
+from popek_grammar.text.diagnostics import Diagnostics, Note
 
 
 def check_stacks(machine: m.Machine, found: Diagnostics) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from popek_grammar import machine as m
+from popek_grammar.assembly.words import encode
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Chooser, MemoryModel, Run, free_choice, width_of
 from popek_grammar.meaning.outcome import Outcome
 from popek_grammar.meaning.state import PC_WRITTEN, State
 from popek_grammar.meaning.terms import Term
-from popek_grammar.words import encode
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from popek_grammar.cache import cache_dir
-from popek_grammar.files import sources_digest, write_whole
+from popek_grammar.text.files import sources_digest, write_whole
 
 T = TypeVar("T")
 MAGIC = b"popek-object-1\n"

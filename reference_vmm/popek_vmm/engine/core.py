@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Iterator
 
 from popek_grammar import machine as m
-from popek_grammar.decode import Decoded
+from popek_grammar.assembly.decode import Decoded
 from popek_vmm.engine.block import Block
 from popek_vmm.engine.build import Built
 from popek_vmm.engine.compiled import link

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from popek_grammar import machine as m
-from popek_grammar.decode import decoder_of
+from popek_grammar.assembly.decode import decoder_of
 from popek_grammar.meaning.evaluator import Run
 from popek_grammar.meaning.instruction import cell_bits
 from popek_grammar.meaning.memory import Translated

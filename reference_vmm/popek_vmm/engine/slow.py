@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from popek_grammar import machine as m
+from popek_grammar.assembly.words import join_cells, split_cells
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Run
 from popek_grammar.meaning.memory import Translated, main_array, read_cells, write_cells
 from popek_grammar.meaning.terms import Term
-from popek_grammar.words import join_cells, split_cells
 from popek_vmm.engine.core import Core, OutsideMemory, Stuck
 from popek_vmm.oracle import Oracle, Stepped, Stopped
 

@@ -1,0 +1,1 @@
+"""What a machine is, said for people, derived from its text."""

@@ -1,0 +1,183 @@
+"""The mutation run: every `guard`, `save` and `warl` line of a machine is deleted in turn, and something must notice.
+
+A mutant is noticed by a diagnosis (an error, or a warning that was not there), or by a verdict that changes. One that
+nothing notices is listed with the reason: no instruction means anything else, or those that do keep their verdicts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+
+from popek_checker.solver.smt import Smt
+from popek_checker.virtualizability.decide import Item, decide, items, make_subject
+from popek_checker.virtualizability.verdict import Claim, Row
+from popek_grammar import machine as m
+from popek_grammar.elaborate import elaborate_with_problems
+from popek_grammar.text.diagnostics import SpecError
+from popek_grammar.text.source import load_texts
+
+LINE = re.compile(
+    r"(guard\b[^\n;]*?\belse\s+trap\s+\w+(?:\([^)\n]*\))?"
+    r"|\bsave\b[^\n;]*->[^\n;]*"
+    r"|\bwarl\s*\{[^}\n]*\}\s*else\s+[\w.]+)"
+)
+"""What is deleted: a whole guard, a whole save, or the WARL rule of a field (which then takes anything)."""
+
+ASKED = frozenset({"theorem1", "theorem3", "exact"})
+"""The questions whose answers count as verdicts here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One deletion: where, and the text that is gone."""
+
+    file: str
+    line: int
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a mutant. `noticed` by a diagnosis or a verdict; else `how` is the reason why it makes no difference."""
+
+    mutant: Mutant
+    noticed: bool
+    how: str
+
+
+def mutants(texts: Mapping[str, str]) -> Iterator[Mutant]:
+    """Every deletion, in the order of the text; comments are not touched."""
+    for name, text in texts.items():
+        for found in LINE.finditer(text):
+            before = text[text.rfind("\n", 0, found.start()) + 1 : found.start()]
+            if "//" not in before:
+                yield Mutant(name, text.count("\n", 0, found.start()) + 1, found.group(0).strip(), found.start(), found.end())
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Mutants to try against one machine under one claim."""
+
+    texts: Mapping[str, str]
+    config: str | None
+    claim: Claim
+    mutants: tuple[Mutant, ...]
+
+
+def fates(trial: Trial, executor: Executor | None = None, parts: int = 8) -> list[Fate]:
+    """The fate of every mutant; in parallel when an executor is given."""
+    if executor is None:
+        return run(trial)
+    size = max(1, -(-len(trial.mutants) // parts))
+    chunks = [trial.mutants[at : at + size] for at in range(0, len(trial.mutants), size)]
+    futures = [executor.submit(run, replace(trial, mutants=chunk)) for chunk in chunks]
+    return [fate for future in futures for fate in future.result()]
+
+
+def run(trial: Trial) -> list[Fate]:
+    """Tries each mutant of one chunk, deciding only what it changes."""
+    base, known = elaborate_with_problems(load_texts(trial.texts), trial.config)
+    assert base is not None, "the machine itself has errors"
+    codes = {(p.code, p.span.file, p.span.line) for p in known}
+    judge = Judge(base, trial.claim)
+    return [_fate(trial, mutant, judge, codes) for mutant in trial.mutants]
+
+
+class Judge:
+    """Decides items of the machine as it is, once each, and of its mutants."""
+
+    def __init__(self, base: m.Machine, claim: Claim) -> None:
+        self.base, self.claim, self.smt = base, claim, Smt(10)
+        self._rows: dict[Item, Row] = {}
+
+    def invariant(self, machine: m.Machine) -> tuple[m.Expr, ...]:
+        """H of the claim, resolved for a machine: that of the theorem which states it."""
+        stated = [th for th in machine.theorems.values() if tuple(text for _, text in th.assume) == self.claim.invariant]
+        return tuple(expr for expr, _ in stated[0].assume) if stated else ()
+
+    def row(self, item: Item) -> Row:
+        if item not in self._rows:
+            self._rows[item] = self.decide(self.base, item)
+        return self._rows[item]
+
+    def decide(self, machine: m.Machine, item: Item) -> Row:
+        subject = make_subject(machine, item, self.claim, self.invariant(machine))
+        return decide(subject, item, self.smt, ASKED)
+
+    def means(self, machine: m.Machine, item: Item) -> list[int]:
+        """A digest of what an item means."""
+        return make_subject(machine, item, self.claim, self.invariant(machine)).fingerprint()
+
+
+def _fate(trial: Trial, mutant: Mutant, judge: Judge, codes: set[tuple[str, str, int]]) -> Fate:
+    text = trial.texts[mutant.file]
+    gone = text[mutant.start : mutant.end]
+    changed = text[: mutant.start] + re.sub(r"[^\n]", " ", gone) + text[mutant.end :]
+    if gone.startswith("warl"):
+        changed = text[: mutant.start] + "rw" + " " * (len(gone) - 2) + text[mutant.end :]
+    try:
+        machine, problems = elaborate_with_problems(load_texts({**trial.texts, mutant.file: changed}), trial.config)
+    except SpecError as error:
+        return Fate(mutant, True, f"error {error.diagnostics[0].code}")
+    fresh = [p for p in problems if (p.code, p.span.file, p.span.line) not in codes]
+    if fresh:
+        return Fate(mutant, True, f"{fresh[0].severity} {fresh[0].code}")
+    assert machine is not None
+    return _verdicts(mutant, machine, judge)
+
+
+def _verdicts(mutant: Mutant, machine: m.Machine, judge: Judge) -> Fate:
+    """Compares the verdicts of the items that mean something else now."""
+    if machine == judge.base:
+        return Fate(mutant, False, "not part of this configuration")
+    moved = []
+    for item in affected(judge.base, machine):
+        if judge.means(machine, item) == judge.means(judge.base, item):
+            continue
+        moved.append(item)
+        if summary(judge.decide(machine, item)) != summary(judge.row(item)):
+            return Fate(mutant, True, f"verdict of {_label(item)} changes")
+    if not moved:
+        return Fate(mutant, False, "no instruction means anything else under the view memory model")
+    return Fate(mutant, False, f"{_label(moved[0])} means something else, with the same verdict ({len(moved)} in all)")
+
+
+def affected(base: m.Machine, machine: m.Machine) -> list[Item]:
+    """The items that a change of the text can reach: by name, through functions and registers."""
+    changed = _changed(base.functions, machine.functions) | _changed(base.registers, machine.registers)
+    changed |= _changed(base.trap_stacks, machine.trap_stacks)
+    everywhere = base.csr_space != machine.csr_space
+    while True:
+        more = {name for name, f in base.functions.items() if _mentions(repr(f.body), changed)} - changed
+        if not more:
+            break
+        changed |= more
+    direct = _changed(base.instructions, machine.instructions)
+    result = []
+    for item in items(base):
+        body = base.instructions[item.instruction]
+        if everywhere or item.instruction in direct or item.part in changed or _mentions(repr((body.guards, body.body)), changed):
+            result.append(item)
+    return result
+
+
+def _changed(one: Mapping[str, object], other: Mapping[str, object]) -> set[str]:
+    return {name for name, value in one.items() if other.get(name) != value}
+
+
+def _mentions(text: str, names: set[str]) -> bool:
+    return any(f"'{name}'" in text or f"'{name}." in text for name in names)
+
+
+def summary(row: Row) -> Sequence[tuple[str, str]]:
+    """A row's answers, without evidence and times."""
+    return tuple((finding.question, finding.truth.value) for finding in row.findings)
+
+
+def _label(item: Item) -> str:
+    return f"{item.instruction}({item.part})" if item.part else item.instruction

@@ -1,0 +1,1 @@
+"""Popek and Goldberg's questions about one machine."""

@@ -1,0 +1,293 @@
+"""Checks a machine: all instructions under a claim, then the theorems that its author wrote down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from popek_checker.solver.cache import Cache, machine_digest, meaning_key, text_key
+from popek_checker.solver.sharing import Shared
+from popek_checker.solver.smt import Smt, kept_solver
+from popek_checker.virtualizability.copies import pieces
+from popek_checker.virtualizability.decide import EVERYTHING, Item, decide, items, make_subject
+from popek_checker.virtualizability.questions import Copies, Subject
+from popek_checker.virtualizability.settings import find
+from popek_checker.virtualizability.theorems import claim_of, judge
+from popek_checker.virtualizability.verdict import Claim, Report, Row, Settings, Truth, disjunction, negation
+from popek_grammar import machine as m
+
+Progress: TypeAlias = "Callable[[int, int, str], None]"
+"""Called as (rows done, rows in all, what was just decided)."""
+
+Decisions: TypeAlias = "tuple[dict[Claim, tuple[Row, ...]], int]"
+"""The rows under each claim, and how many came from the cache."""
+
+CHUNK = 24
+"""Rows handed to a worker at a time: enough to share terms and solver, few enough to show progress."""
+FEWEST_CHUNKS = 8
+"""A small machine is cut into at least this many parts, so that no worker waits for another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to check. None means: as the machine's theorems say, else the top mode run in the lowest."""
+
+    guest: str | None = None
+    host: str | None = None
+    memory: str | None = None
+    reading: str | None = None
+    instructions: tuple[str, ...] = ()
+    theorems: tuple[str, ...] = ()
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked under a claim: H, resolved, and what the theorems under it show."""
+
+    invariant: tuple[m.Expr, ...]
+    wanted: frozenset[str]
+
+    def said(self, claim: Claim) -> tuple[object, ...]:
+        """What a row was asked, for its key."""
+        return claim, sorted(self.wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Work for one worker: items, each under all the claims that need its row, so that they share its copies."""
+
+    machine: Shared[m.Machine]
+    claims: tuple[tuple[Claim, Asked], ...]
+    items: tuple[Item, ...]
+    timeout: float
+    cache: str | None
+
+    @property
+    def pairs(self) -> list[tuple[Claim, Item]]:
+        return [(claim, item) for item in self.items for claim, _ in self.claims]
+
+
+def check(
+    machine: m.Machine,
+    options: Options,
+    executor: Executor | None = None,
+    cache: Cache | None = None,
+    progress: Progress = lambda done, total, name: None,
+) -> Report:
+    """The report of a machine: rows under the main claim, and every theorem under its own."""
+    start = time.perf_counter()
+    theorems = [th for th in machine.theorems.values() if not options.theorems or th.name in options.theorems]
+    theorems = [th for th in theorems if not th.configs or machine.config in th.configs]
+    main, invariant = main_claim(machine, options, theorems)
+    claims = {main: Asked(invariant, EVERYTHING)}
+    chosen = {th.name: claim_of(machine, th, main) for th in theorems}
+    for theorem in theorems:
+        claim, held = chosen[theorem.name], tuple(expr for expr, _ in theorem.assume)
+        known = claims.get(claim, Asked(held, frozenset()))
+        if known.wanted != EVERYTHING:
+            claims[claim] = Asked(held, known.wanted | {theorem.show})
+    work = [item for item in items(machine) if not options.instructions or item.instruction in options.instructions]
+    if options.instructions and not options.theorems:
+        theorems, claims = [], {main: Asked(invariant, EVERYTHING)}
+    rows, cached = decide_all(machine, claims, work, options.timeout, executor, cache, progress)
+    results = tuple(judge(theorem, chosen[theorem.name], rows[chosen[theorem.name]]) for theorem in theorems)
+    decide_again = partial(decide_all, machine, timeout=options.timeout, executor=executor, cache=cache, progress=progress)
+    settings = smallest_settings(machine, main, claims[main], rows[main], options.timeout, decide_again)
+    return Report(
+        machine.name, machine.setting, main, rows[main], results, assumptions(main), EXCLUSIONS,
+        time.perf_counter() - start, cached, locations(machine), machine.title, only_its_own(machine), settings,
+    )  # fmt: skip
+
+
+def only_its_own(machine: m.Machine) -> bool:
+    """One mode, and every piece of state the program's: trivially virtualizable, as a process virtual machine is."""
+    return len(machine.modes.members) < 2 and all(piece.role is m.Role.GUEST for _, piece in pieces(machine))
+
+
+def smallest_settings(
+    machine: m.Machine, claim: Claim, asked: Asked, rows: Sequence[Row], timeout: float, decide_again: Callable[..., Decisions]
+) -> Settings | None:
+    """The smallest settings that close the holes among `rows`, asked again with H as large; None without holes."""
+    holes = {row.label: row for row in rows if row.violation is Truth.YES}
+    if not holes or claim.reading == "literal":
+        return None
+    work = [item for item in items(machine) if item.label in holes]
+    found = find(kept_solver(timeout), {item.label: make_subject(machine, item, claim, asked.invariant) for item in work})
+    closes = tuple(label for label in holes if label not in found.remains)
+    if not closes:
+        return Settings((), (), found.remains, Truth.YES)
+    larger = replace(claim, invariant=(*claim.invariant, *found.settings))
+    claims = {larger: Asked((*asked.invariant, *found.exprs), frozenset({"theorem1"}))}
+    again, _ = decide_again(claims=claims, work=[item for item in work if item.label in closes])
+    return Settings(found.settings, closes, found.remains, negation(disjunction(row.violation for row in again[larger])))
+
+
+def locations(machine: m.Machine) -> tuple[tuple[str, tuple[str, int, int]], ...]:
+    """Where instructions and theorems are declared, for reports that point into the text."""
+    declared: list[m.Instruction | m.Theorem] = [*machine.instructions.values(), *machine.theorems.values()]
+    return tuple((d.name, (d.span.file, d.span.line, d.span.column)) for d in declared)
+
+
+def main_claim(machine: m.Machine, options: Options, theorems: Sequence[m.Theorem]) -> tuple[Claim, tuple[m.Expr, ...]]:
+    """The claim that the table is about: the options over the machine's first theorem about Theorem 1."""
+    wanted = [th for th in theorems if th.show in ("theorem1", "sensitive_implies_privileged")] or list(theorems)
+    wanted.sort(key=lambda th: th.reading != "amended")
+    names = [name for name, _ in machine.modes.members]
+    default = Claim(options.guest or names[-1], options.host or names[0], options.memory or "view", options.reading or "amended")
+    if not wanted:
+        return default, ()
+    if options.host is not None:
+        wanted = [th for th in wanted if _mode_name(machine, th.host) == options.host] or wanted
+    if options.guest is not None:
+        wanted = [th for th in wanted if _mode_name(machine, th.guest) == options.guest]
+    if not wanted:
+        return default, ()
+    first = claim_of(machine, wanted[0], default)
+    first = replace(
+        first,
+        guest=options.guest or first.guest,
+        host=options.host or first.host,
+        memory=options.memory or first.memory,
+        reading=options.reading or first.reading,
+    )
+    return first, tuple(expr for expr, _ in wanted[0].assume)
+
+
+def _mode_name(machine: m.Machine, code: int | None) -> str | None:
+    return None if code is None else machine.modes.name(code)
+
+
+def decide_all(
+    machine: m.Machine,
+    claims: dict[Claim, Asked],
+    work: Sequence[Item],
+    timeout: float,
+    executor: Executor | None,
+    cache: Cache | None,
+    progress: Progress,
+) -> tuple[dict[Claim, tuple[Row, ...]], int]:
+    """Rows of all items under all claims: from the cache where it has them, else decided, in parallel."""
+    found: dict[tuple[Claim, Item], Row] = {}
+    keys: dict[tuple[Claim, Item], str] = {}
+    if cache is not None:
+        base = machine_digest(machine)
+        for claim, asked in claims.items():
+            said = asked.said(claim)
+            for item in work:
+                keys[claim, item] = text_key(base, machine.instructions[item.instruction], item, said)
+        stored = cache.get_many(keys.values())
+        found = {pair: stored[key] for pair, key in keys.items() if key in stored}
+    cached, total = len(found), len(claims) * len(work)
+    progress(cached, total, "")
+    path = str(cache.path) if cache is not None else None
+    for batch, decided in _run(_batches(machine, claims, work, timeout, found, path), executor):
+        fresh = dict(zip(batch.pairs, decided, strict=True))
+        found |= {pair: one.row for pair, one in fresh.items()}
+        cached += sum(one.known for one in decided)
+        if cache is not None:
+            keep = {pair: one for pair, one in fresh.items() if settled(one.row)}
+            cache.put_many({keys[pair]: one.row for pair, one in keep.items()} | {one.key: one.row for one in keep.values()})
+        progress(len(found), total, batch.items[-1].instruction)
+    return {claim: tuple(found[claim, item] for item in work) for claim in claims}, cached
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A row, the key of what it means, and whether the cache knew it."""
+
+    row: Row
+    key: str
+    known: bool
+
+
+def settled(row: Row) -> bool:
+    """Nothing in the row is unknown: only then is it worth keeping."""
+    return all(finding.truth is not Truth.UNKNOWN for finding in row.findings)
+
+
+def _batches(
+    machine: m.Machine,
+    claims: dict[Claim, Asked],
+    work: Sequence[Item],
+    timeout: float,
+    found: dict[tuple[Claim, Item], Row],
+    cache: str | None,
+) -> list[Batch]:
+    missing: dict[tuple[Claim, ...], list[Item]] = {}
+    for item in work:
+        lacking = tuple(claim for claim in claims if (claim, item) not in found)
+        if lacking:
+            missing.setdefault(lacking, []).append(item)
+    shared = Shared(machine)
+    return [
+        Batch(shared, tuple((claim, claims[claim]) for claim in lacking), tuple(some[first : first + size]), timeout, cache)
+        for lacking, some in missing.items()
+        for size in [max(1, min(CHUNK // len(lacking), len(some) // FEWEST_CHUNKS))]
+        for first in range(0, len(some), size)
+    ]
+
+
+def _run(batches: Sequence[Batch], executor: Executor | None) -> Iterable[tuple[Batch, list[Decided]]]:
+    """Each batch with its rows, as they come."""
+    if executor is None or len(batches) < 2:
+        return ((batch, decide_batch(batch)) for batch in batches)
+    from concurrent.futures import as_completed
+
+    futures = {executor.submit(decide_batch, batch): batch for batch in batches}
+    return ((futures[done], done.result()) for done in as_completed(futures))
+
+
+def decide_batch(batch: Batch) -> list[Decided]:
+    """The rows of a batch. Runs in a worker, which keeps its solver from batch to batch."""
+    smt = kept_solver(batch.timeout)
+    cache = Cache(Path(batch.cache)) if batch.cache is not None else None
+    decided = []
+    for item in batch.items:
+        copies: Copies = {}
+        for claim, asked in batch.claims:
+            subject = make_subject(batch.machine.value, item, claim, asked.invariant, copies)
+            decided.append(_decide(subject, item, claim, asked, smt, cache))
+    return decided
+
+
+def _decide(subject: Subject, item: Item, claim: Claim, asked: Asked, smt: Smt, cache: Cache | None) -> Decided:
+    if cache is None:
+        return Decided(decide(subject, item, smt, asked.wanted), "", False)
+    key = meaning_key(subject, item, asked.said(claim))
+    known = cache.get_many([key]).get(key)
+    return Decided(known or decide(subject, item, smt, asked.wanted), key, known is not None)
+
+
+EXCLUSIONS = (
+    "timing: counters and time are inputs, free in each copy (theory.md 1.4.14)",
+    "liveness: a trap between load-reserved and store-conditional may end the reservation (1.4.13)",
+    "open choices (`unspecified`, `choose`) are resolved alike in both copies of an instruction",
+)
+
+
+def assumptions(claim: Claim) -> tuple[str, ...]:
+    """What the memory model takes for granted."""
+    return MEMORY[claim.memory]
+
+
+MEMORY: Final = {
+    "view": (
+        "memory view: the monitor gives the guest one view of its memory in every virtual mode "
+        "(shadow tables per virtual mode); whether an access faults depends on its address and kind alone, and on the mode "
+        "whose rights it uses, when that is a lesser one than the current",
+    ),
+    "per_mode": (
+        "memory per_mode: the monitor keeps the guest's tables with their rights by mode; "
+        "whether an access faults, and where it lies, may differ from mode to mode",
+    ),
+    "translated": (
+        "memory translated: the declared translation and protection act in each mode as they stand",
+        "no access crosses a page of the smallest size",
+    ),
+}

@@ -1,0 +1,197 @@
+"""Decides one instruction: asks the questions in order and gathers findings, a witness and a condition."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from popek_checker.solver.smt import Smt, Status
+from popek_checker.virtualizability.conditions import condition, exact_when
+from popek_checker.virtualizability.copies import pieces
+from popek_checker.virtualizability.questions import Ask, Copies, Literal, Subject
+from popek_checker.virtualizability.theorems import SHOWS
+from popek_checker.virtualizability.verdict import Claim, Finding, Row, Truth
+from popek_checker.virtualizability.witness import witness
+from popek_grammar import machine as m
+from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.instruction import Operands, general
+
+ALWAYS_TRAPS = "always traps"
+"""The reason of an instruction that is not privileged because it never completes, bare or deprivileged."""
+
+OTHER_CSR = "other"
+"""The part of a CSR instruction that names no register of the machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A unit of deciding: an instruction, and the CSR that its operand names (`other`: none that exists)."""
+
+    instruction: str
+    part: str = ""
+    fixed: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def label(self) -> str:
+        """`csrrw(cycle)`, as the row of the item is named."""
+        return f"{self.instruction}({self.part})" if self.part else self.instruction
+
+
+def items(machine: m.Machine) -> Iterator[Item]:
+    """Every instruction; one that picks a CSR, once for each CSR and once for all the numbers that name none."""
+    for instruction in machine.instructions.values():
+        if not instruction.split:
+            yield Item(instruction.name)
+            continue
+        operand = instruction.split[0]
+        for address, register in machine.csrs.items():
+            yield Item(instruction.name, register, ((operand, address),))
+        yield Item(instruction.name, OTHER_CSR)
+
+
+EVERYTHING = frozenset({"everything"})
+"""What is wanted of the claim that the report's table is about: every class, with witness and condition."""
+
+_SENSITIVE = ("control_sensitive", "mode", "location", "config:", "trap_sensitive")
+_NEEDS: dict[str, tuple[str, ...]] = {
+    "theorem1": ("privileged", *_SENSITIVE),
+    "sensitive_implies_privileged": ("privileged", *_SENSITIVE),
+    "inclusion": ("privileged", *_SENSITIVE[:-1]),
+    "theorem3": ("privileged", "user_sensitive"),
+    "user_sensitive_implies_privileged": ("privileged", "user_sensitive"),
+    "exact": ("inexact",),
+    "noninterference": ("leaks",),
+    "exact_user": ("inexact_user",),
+    "sensitive": _SENSITIVE,
+    "mode_sensitive": ("mode",),
+    "location_sensitive": ("location",),
+    "config_sensitive": ("config:",),
+}
+"""The questions that a theorem's `show` reads, where they are not the one of its own name."""
+
+_ONLY_UNPRIVILEGED = frozenset(name for name, needs in _NEEDS.items() if needs[0] == "privileged")
+
+
+def decide(subject: Subject, item: Item, smt: Smt, wanted: frozenset[str] = EVERYTHING) -> Row:
+    """The row of one item. `wanted` are the shows that read it; no question is asked that none reads."""
+    needs = {question for show in wanted for question in _NEEDS.get(show, (show,))}
+    full = wanted == EVERYTHING
+    findings = [ask_privileged(smt, subject)] if full or "privileged" in needs else []
+    if not full and wanted <= _ONLY_UNPRIVILEGED and findings[0].truth is Truth.YES:
+        return Row(item.instruction, item.part, tuple(findings))
+    hidden = any(piece.role is m.Role.HIDDEN for _, piece in pieces(subject.machine))
+    asks = (*_QUESTIONS, "leaks") if hidden else _QUESTIONS
+    questions = [question for question in asks if full or question in needs]
+    if full or "config:" in needs:
+        questions += [f"config:{name}" for name in subject.configuration]
+    asked: dict[str, Ask] = {}
+    for question in questions:
+        finding, evidence = answer(smt, subject, question)
+        findings.append(finding)
+        if evidence is not None:
+            asked[finding.question] = evidence
+        if wanted <= _ONLY_UNPRIVILEGED and _settled(wanted, Row(item.instruction, item.part, tuple(findings))):
+            break
+    row = Row(item.instruction, item.part, tuple(findings))
+    return with_evidence(smt, subject, row, asked) if full else row
+
+
+def _settled(wanted: frozenset[str], row: Row) -> bool:
+    """Whether all that read the row count it as a hole already: what is not asked yet can only add reasons."""
+    return all(SHOWS[show](row) is Truth.YES for show in wanted)
+
+
+_QUESTIONS = ("control_sensitive", "mode", "location", "trap_sensitive", "user_sensitive", "inexact", "inexact_user")
+
+
+def make_subject(
+    machine: m.Machine, item: Item, claim: Claim, invariant: tuple[m.Expr, ...], copies: Copies | None = None
+) -> Subject:
+    """The copies of one instruction, ready to be asked about; `copies` are those of the same item made before."""
+    modes, host = virtual_modes(machine, claim), machine.modes.code(claim.host)
+    operands = item_operands(machine, item)
+    kind = Literal if claim.reading == "literal" else Subject
+    return kind(machine, operands, modes, host, claim.memory, invariant, {} if copies is None else copies, claim.alone)
+
+
+def virtual_modes(machine: m.Machine, claim: Claim) -> tuple[int, ...]:
+    """The modes that a guest may believe to be in: from the host's own up to the guest's top; these two where it is `alone`."""
+    top, host = machine.modes.code(claim.guest), machine.modes.code(claim.host)
+    if claim.alone:
+        return host, top
+    low, high = sorted((machine.modes.rank(host), machine.modes.rank(top)))
+    return tuple(code for rank, (_, code) in enumerate(machine.modes.members) if low <= rank <= high)
+
+
+def item_operands(machine: m.Machine, item: Item) -> Operands:
+    instruction = machine.instructions[item.instruction]
+    made = general(machine, instruction, dict(item.fixed))
+    if item.part != OTHER_CSR or not instruction.split:
+        return made
+    number = made.locals[instruction.split[0]]
+    none = t.and_(*(t.ne(number, t.const(address, number.width)) for address in machine.csrs))
+    return Operands(instruction, made.locals, made.word, made.cells, t.and_(made.valid, none), unknown_csr=True)
+
+
+def ask_privileged(smt: Smt, subject: Subject) -> Finding:
+    """Privileged: never runs deprivileged where it runs bare, and there is a state where the one traps, the other runs."""
+    start = time.perf_counter()
+    runs, _, why = satisfiable(smt, subject, "runs")
+    if runs is Truth.NO:
+        executable, _, why = satisfiable(smt, subject, "executable")
+        why = why or (ALWAYS_TRAPS if executable is Truth.NO else "")
+        return Finding("privileged", executable, reason=why, seconds=time.perf_counter() - start)
+    truth = Truth.NO if runs is Truth.YES else Truth.UNKNOWN
+    return Finding("privileged", truth, reason=why, seconds=time.perf_counter() - start)
+
+
+def answer(smt: Smt, subject: Subject, question: str) -> tuple[Finding, Ask | None]:
+    """One question; `inexact` is reported as its negation, `exact`."""
+    start = time.perf_counter()
+    truth, evidence, why = satisfiable(smt, subject, question)
+    name = question
+    if question.startswith("inexact"):
+        name = question.removeprefix("in")
+        truth = {Truth.YES: Truth.NO, Truth.NO: Truth.YES, Truth.UNKNOWN: Truth.UNKNOWN}[truth]
+    return Finding(name, truth, reason=why, seconds=time.perf_counter() - start), evidence
+
+
+def satisfiable(smt: Smt, subject: Subject, question: str) -> tuple[Truth, Ask | None, str]:
+    """Whether some ask of the question has a model; which one; or why that is not known."""
+    unknown = ""
+    for ask in subject.ask(question):
+        goal = t.and_(*ask.constraints)
+        if goal is t.FALSE:
+            continue
+        found = smt.check([*(fact for item in ask.copies for fact in item.facts), goal], model=False)
+        if found.status is Status.SAT:
+            return Truth.YES, ask, ""
+        if found.status is Status.UNKNOWN:
+            unknown = f"{'/'.join(ask.labels)}: {found.reason}"
+    return (Truth.UNKNOWN, None, unknown) if unknown else (Truth.NO, None, "")
+
+
+def with_evidence(smt: Smt, subject: Subject, row: Row, asked: Mapping[str, Ask]) -> Row:
+    """Adds the minimal witness and the conditions to a row that shows a hole."""
+    broken = row.violation is Truth.YES or row.truth("exact") is Truth.NO
+    if not broken and row.truth("leaks") is not Truth.YES:
+        return row
+    shown = next((name for name in _evidence_order(asked) if row_shows(row, name)), None)
+    findings = list(row.findings)
+    if shown is not None:
+        made = witness(smt, subject, asked[shown])
+        findings = [Finding(f.question, f.truth, made, f.reason, f.seconds) if f.question == shown else f for f in findings]
+    closing = condition(smt, subject) if broken else ()
+    exact = exact_when(smt, subject) if row.truth("exact") is Truth.NO else ()
+    return Row(row.name, row.part, tuple(findings), closing, exact)
+
+
+def _evidence_order(asked: Mapping[str, Ask]) -> list[str]:
+    order = ["mode", "control_sensitive", "location", "trap_sensitive", "exact"]
+    configs = [name for name in asked if name.startswith("config:")]
+    return [name for name in ("leaks", *order[:3], *configs, *order[3:]) if name in asked]
+
+
+def row_shows(row: Row, question: str) -> bool:
+    return row.truth(question) is (Truth.NO if question == "exact" else Truth.YES)

@@ -1,0 +1,83 @@
+"""Theorem clauses against what was found: does each hold, or fail where its author expects?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from popek_checker.virtualizability.verdict import Claim, Row, TheoremResult, Truth, conjunction, disjunction, negation
+from popek_grammar import machine as m
+
+Offends: TypeAlias = "Callable[[Row], Truth]"
+"""Whether a row counts against (or, for a class, belongs to) what a theorem shows."""
+
+
+def claim_of(machine: m.Machine, theorem: m.Theorem, default: Claim) -> Claim:
+    """What a theorem clause is relative to."""
+    guest = machine.modes.name(theorem.guest) if theorem.guest is not None else default.guest
+    host = machine.modes.name(theorem.host) if theorem.host is not None else default.host
+    return Claim(guest, host, theorem.memory, theorem.reading, tuple(text for _, text in theorem.assume), theorem.alone)
+
+
+def judge(theorem: m.Theorem, claim: Claim, rows: Sequence[Row]) -> TheoremResult:
+    """Compares the set of instructions found with the set expected."""
+    offends = SHOWS[theorem.show]
+    guilty = {row.label for row in rows if offends(row) is Truth.YES}
+    unknown = {row.label for row in rows if offends(row) is Truth.UNKNOWN}
+    found = named(guilty, theorem.expect.names)
+    open_ = named(unknown, theorem.expect.names) - found
+    expected = set(theorem.expect.names)
+    if theorem.expect.kind == "fails" and not expected:
+        as_expected = Truth.YES if found else (Truth.UNKNOWN if open_ else Truth.NO)
+    elif found == expected and not open_:
+        as_expected = Truth.YES
+    else:
+        as_expected = Truth.NO if (found - expected) or (expected - found - open_) else Truth.UNKNOWN
+    state = "unknown" if open_ and not found else ("fails" if found else "holds")
+    return TheoremResult(
+        theorem.name, theorem.show, claim, theorem.expect.kind, state, tuple(sorted(found)), as_expected,
+        difference(found, expected, open_) if as_expected is not Truth.YES else "",
+    )  # fmt: skip
+
+
+def named(labels: set[str], expected: Sequence[str]) -> set[str]:
+    """Labels as the author named them: `csrrw(cycle)` counts as `csrrw` unless parts of csrrw are expected by name."""
+    by_part = {name.partition("(")[0] for name in expected if "(" in name}
+    return {label if label.partition("(")[0] in by_part else label.partition("(")[0] for label in labels}
+
+
+def difference(found: set[str], expected: set[str], unknown: set[str]) -> str:
+    """What was found and not expected, expected and not found, and what is open."""
+    parts = [("unexpected", found - expected), ("missing", expected - found - unknown), ("unknown", unknown)]
+    return "; ".join(f"{word}: {', '.join(sorted(names))}" for word, names in parts if names)
+
+
+def _exact(row: Row) -> Truth:
+    return negation(row.truth("exact"))
+
+
+def _inclusion(row: Row) -> Truth:
+    """Popek and Goldberg's inclusion as they wrote it: control or behaviour sensitive, and not privileged."""
+    sensitive = disjunction([row.truth("control_sensitive"), row.behaviour])
+    return conjunction([sensitive, negation(row.truth("privileged"))])
+
+
+SHOWS: dict[str, Offends] = {
+    "theorem1": lambda row: row.violation,
+    "sensitive_implies_privileged": lambda row: row.violation,
+    "inclusion": _inclusion,
+    "theorem3": lambda row: row.user_violation,
+    "user_sensitive_implies_privileged": lambda row: row.user_violation,
+    "exact": _exact,
+    "exact_user": lambda row: negation(row.truth("exact_user")),
+    "privileged": lambda row: row.truth("privileged"),
+    "sensitive": lambda row: row.sensitive,
+    "control_sensitive": lambda row: row.truth("control_sensitive"),
+    "mode_sensitive": lambda row: row.truth("mode"),
+    "location_sensitive": lambda row: row.truth("location"),
+    "config_sensitive": lambda row: row.any_of("config:"),
+    "trap_sensitive": lambda row: row.truth("trap_sensitive"),
+    "noninterference": lambda row: row.truth("leaks"),
+    "user_sensitive": lambda row: row.truth("user_sensitive"),
+}
+"""What a theorem may `show`: for the theorems, the rows that break it; for a class, its members."""

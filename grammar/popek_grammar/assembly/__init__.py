@@ -1,0 +1,1 @@
+"""Encoder, decoder, assembler and disassembler, from the same clauses."""

@@ -1,0 +1,1 @@
+"""Programs and what they expect of their platform: executables, host calls, device trees."""

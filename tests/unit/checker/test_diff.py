@@ -1,0 +1,309 @@
+"""`popek diff`: what both machines have is compared by meaning, and every difference is shown by a state that replays."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+from test_cli import popek
+
+from machines import SPEC, machine
+from popek.codes import delta_code
+from popek.reports import delta_writer
+from popek_checker.difference.delta import Contrast, Delta, DeltaRow, Status
+from popek_checker.difference.diff import diff
+from popek_checker.solver.smt import Answer, Smt
+from popek_checker.solver.smt import Status as Answered
+from popek_checker.virtualizability.program import chosen
+from popek_checker.virtualizability.verdict import Witness
+from popek_grammar.assembly.decode import Decoded, encode
+from popek_grammar.elaborate import elaborate
+from popek_grammar.machine import Machine
+from popek_grammar.text.source import load_file, load_texts
+from popek_vmm.oracle import Oracle
+
+PAPER = SPEC / "pg1974.isa"
+
+
+def paper(*edits: tuple[str, str]) -> Machine:
+    """The machine of the paper with pieces of its text replaced."""
+    return edited("pg1974.isa", None, *edits)
+
+
+def edited(file: str, config: str | None, *edits: tuple[str, str]) -> Machine:
+    texts = dict(load_file(str(SPEC / file)).texts)
+    for old, new in edits:
+        found = [name for name, text in texts.items() if old in text]
+        assert found, old
+        texts[found[0]] = texts[found[0]].replace(old, new, 1)
+    return elaborate(load_texts(texts), config)
+
+
+def differing(delta: Delta) -> set[str]:
+    return {row.label for row in delta.of(Status.DIFFERENT)}
+
+
+def only(delta: Delta, name: str) -> DeltaRow:
+    """The row that differs, which is the only one."""
+    assert differing(delta) == {name}
+    return delta.of(Status.DIFFERENT)[0]
+
+
+def replay(row: DeltaRow, a: Machine, b: Machine) -> None:
+    """The oracle of each machine, put in the state of the witness, does what the witness says."""
+    assert row.witness is not None
+    for side, made in enumerate((a, b)):
+        replay_one(row.name, row.witness, made, side)
+
+
+def replay_one(name: str, witness: Contrast, made: Machine, side: int) -> None:
+    oracle = Oracle(made)
+    oracle.scalars = dict.fromkeys(made.scalars, 0)
+    for cell in witness.cells:
+        state, _, index = cell.name.rstrip("]").partition("[")
+        if index:
+            oracle.arrays[state][int(index)] = cell.before
+        elif state in made.scalars:
+            oracle.scalars[state] = cell.before
+    instruction = made.instructions[name]
+    encoding, operands = chosen(instruction, Witness("", (), witness.operands, (), ()))
+    word, _ = encode(made, encoding, operands)
+    every = {operand.name: operands.get(operand.name, 0) for operand in instruction.operands}
+    done = oracle.execute_only(Decoded(instruction, encoding, word, every, {}))
+    ending = witness.endings[side]
+    assert done.trap == ending.trap, name
+    if ending.trap is not None:
+        assert done.payload == tuple(value for _, value in ending.payload)
+        return
+    for cell in witness.cells:
+        state, _, index = cell.name.rstrip("]").partition("[")
+        if state in made.scalars or state in made.arrays:
+            found = done.arrays[state].get(int(index), cell.before) if index else done.scalars[state]
+            assert found == cell.after[side], f"{name}: {cell.name}"
+
+
+# -- whole machines --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("file", "config"), [("pg1974.isa", None), ("riscv/riscv.isa", "rv64"), ("x86/ia32.isa", "base")])
+def test_a_machine_is_the_same_as_itself(file: str, config: str | None) -> None:
+    delta = diff(machine(file, config), machine(file, config))
+    assert delta_code(delta) == 0
+    assert delta.rows
+    assert {row.how for row in delta.rows} == {"text"}
+
+
+def test_umip_is_what_the_manual_says() -> None:
+    """SDM 3A 2.5: five instructions are forbidden. CPUID reports UMIP, and CR4.UMIP may be set (SDM 2A, 3A 2.5)."""
+    base, umip = machine("x86/ia32.isa", "base"), machine("x86/ia32.isa", "umip")
+    delta = diff(base, umip)
+    assert differing(delta) == {"sgdt", "sidt", "sldt", "smsw", "str", "cpuid", "mov_to_cr"}
+    assert {row.status for row in delta.rows} == {Status.SAME, Status.DIFFERENT}
+    for row in delta.of(Status.DIFFERENT):
+        replay(row, base, umip)
+        assert row.witness is not None
+        if row.name in ("sgdt", "sidt", "sldt", "smsw", "str"):
+            assert [ending.trap for ending in row.witness.endings] == [None, "general_protection"]
+            assert ("cr4.UMIP", 1) in [(cell.name, cell.before) for cell in row.witness.cells]
+
+
+def test_widths_that_differ_are_not_compared() -> None:
+    delta = diff(machine("riscv/riscv.isa", "rv64"), machine("riscv/riscv.isa", "rv32"))
+    assert {row.status for row in delta.rows} == {Status.INCOMPARABLE}
+    assert {row.reason for row in delta.rows} == {"pc: 64 bits in A, 32 bits in B"}
+    told = {(change.kind, change.name, change.where): change.detail for change in delta.changes}
+    assert told["state", "X", "both"] == "elements of 64 bits at 5-bit places in A; elements of 32 bits at 5-bit places in B"
+    assert ("instruction", "ld", "A") in told
+    assert ("instruction", "c_jal", "B") in told
+    assert ("CSR", "mstatush", "B") in told
+    assert ("translation", "Sv39", "A") in told
+    assert told["encoding", "slli", "both"].startswith("000000 shamt")
+    assert "pc: 64 bits in A, 32 bits in B" in delta_writer("text")(delta)
+
+
+# -- mutants ---------------------------------------------------------------------------------------------------------
+
+GUARD = re.compile(r"\n *instr (\w+)(?:(?!\n *instr ).)*?(guard [^\n;]*? else trap \w+(?:\([^)\n]*\))?)", re.DOTALL)
+
+
+def guarded(text: str) -> dict[str, str]:
+    """Instructions written by themselves, with their first guard."""
+    return {found[1]: found[2] for found in GUARD.finditer(text)}
+
+
+@pytest.mark.parametrize("name", guarded(PAPER.read_text()))
+def test_a_deleted_guard_is_that_instruction(name: str) -> None:
+    text = PAPER.read_text()
+    start = text.index(f"instr {name} ")
+    guard = guarded(text)[name]
+    mutant = elaborate(load_texts({"m.isa": text[:start] + text[start:].replace(guard, "", 1)}), None)
+    replay(only(diff(paper(), mutant), name), paper(), mutant)
+
+
+@pytest.mark.parametrize(
+    ("file", "config", "guard", "names"),
+    [
+        ("riscv/riscv.isa", "rv64", "guard mode >= S else trap illegal_instruction(insn)", {"sret"}),
+        ("riscv/riscv.isa", "rv64", "guard mode == M or mstatus.TW == 0 else trap illegal_instruction(insn)", {"wfi"}),
+        ("x86/ia32.isa", "base", "guard cr4.TSD == 0 or level() == 0 else trap general_protection(0)", {"rdtsc"}),
+    ],
+)
+def test_a_deleted_guard_of_a_large_machine(file: str, config: str, guard: str, names: set[str]) -> None:
+    whole, mutant = machine(file, config), edited(file, config, (guard, ""))
+    delta = diff(whole, mutant)
+    assert differing(delta) == names
+    for row in delta.of(Status.DIFFERENT):
+        replay(row, whole, mutant)
+
+
+def test_another_body_is_shown_small() -> None:
+    """ADD that subtracts: one cell is enough to see it."""
+    mutant = paper(("store(x, load(x, 14) + load(y, 14))", "store(x, load(x, 14) - load(y, 14))"))
+    row = only(diff(paper(), mutant), "ADD")
+    replay(row, paper(), mutant)
+    assert row.witness is not None
+    assert row.witness.assembly[0].startswith("ADD ")
+    changed = [cell for cell in row.witness.cells if cell.after[0] != cell.after[1]]
+    assert len(changed) == 1
+    assert changed[0].name.startswith("E[")
+
+
+def test_another_text_of_the_same_meaning() -> None:
+    """Equal terms need no solver; what only arithmetic shows to be equal does."""
+    old = "store(x, load(x, 14) + load(y, 14))"
+    swapped = diff(paper(), paper((old, "let d = load(x, 14) ; store(x, load(y, 14) + d)")), ["ADD"])
+    assert [(row.status, row.how) for row in swapped.rows] == [(Status.SAME, "terms")]
+    sums = "let c = load(x, 14) ; let d = load(y, 14) ; store(x, (c | d) + (c & d))"
+    assert [(row.status, row.how) for row in diff(paper(), paper((old, sums)), ["ADD"]).rows] == [(Status.SAME, "solver")]
+
+
+# -- state, traps, encodings -----------------------------------------------------------------------------------------
+
+
+def test_state_of_one_machine_alone_is_free() -> None:
+    """A latch that only B has: the instruction that looks at it is reported, with the latch in the witness."""
+    latched = paper(
+        ("  E   : mem(4 -> 14)", "  E   : mem(4 -> 14)\n  latch : bits(1) role control"),
+        ("do { pc = x }", "guard latch == 0 else trap bound\n  do { pc = x }"),
+    )
+    delta = diff(paper(), latched)
+    row = only(delta, "JMP")
+    assert row.own == ("latch (only in B)",)
+    assert row.witness is not None
+    assert ("latch", 1, (None, 1)) in [(cell.name, cell.before, cell.after) for cell in row.witness.cells]
+    assert [(c.kind, c.name, c.where) for c in delta.changes] == [("state", "latch", "B")]
+    replay(row, paper(), latched)
+
+
+def test_entry_of_a_trap_is_compared_by_itself() -> None:
+    """Another order of saved fields: every cause enters otherwise, and every instruction that traps is said to differ by it."""
+    other = paper(("enter m @ pc @ l @ b = E[1]", "enter m @ pc @ l @ b = E[2]"))
+    delta = diff(paper(), other)
+    entries = [row for row in delta.rows if row.kind == "entry"]
+    assert {row.status for row in entries} == {Status.DIFFERENT}
+    assert all(row.witness is not None and row.witness.entered for row in entries)
+    rows = {row.name: row for row in delta.rows if row.kind == "instruction"}
+    assert rows["JMP"].status is Status.SAME
+    assert rows["HALT"].status is Status.DIFFERENT
+    assert rows["HALT"].reason == "the entry of privileged differs, which both raise"
+
+
+def test_another_encoding_of_the_same_meaning() -> None:
+    moved = paper(("enc 00001 00000 x:4; asm", "enc 10100 00000 x:4; asm"))
+    delta = diff(paper(), moved)
+    assert not differing(delta)
+    assert [(c.kind, c.name, c.detail) for c in delta.changes] == [("encoding", "JMP", "0000100000 x in A; 1010000000 x in B")]
+    assert delta_code(delta) == 1
+
+
+TINY = """isa tiny {{ encoding big parcel 8 }}
+modes {{ U = 0 }}
+state {{ pc : bits(8) ; r : bits(4) ; ram : mem(8 -> 8) }}
+causes {{ bad = 0 }}
+/// Sets r.
+instr set {{ {enc} ; asm "set {{x}}" ; do {{ {body} }} }}
+"""
+
+
+@lru_cache(maxsize=8)
+def tiny(body: str, enc: str = "enc 0000 x:4") -> Machine:
+    return elaborate(load_texts({"tiny.isa": TINY.format(enc=enc, body=body)}), None)
+
+
+def test_operands_of_another_width_are_not_compared() -> None:
+    delta = diff(tiny("r = zext(x)"), tiny("r = zext(x)", "enc 00000 x:3"), ["set"])
+    assert [(row.status, row.reason) for row in delta.rows] == [(Status.INCOMPARABLE, "operand x: 4 bits in A, 3 bits in B")]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "status"),
+    [
+        ("r = choose x in {1, 2}", "r = choose x in {1, 2}", Status.SAME),
+        ("r = choose x in {1, 2}", "r = choose x in {1, 2, 3}", Status.DIFFERENT),
+        ("r = choose x in {1, 2}", "r = 3 - (choose x in {1, 2})", Status.SAME),
+        ("r = unspecified", "r = x", Status.DIFFERENT),
+        ("ram[0] = unspecified", "let v : bits(8) = unspecified ; ram[0] = v + 1", Status.UNKNOWN),
+    ],
+)
+def test_open_choices_are_compared_as_sets(one: str, other: str, status: Status) -> None:
+    """A result that one machine can choose and the other cannot is a difference; large sets, differently made, are not known."""
+    assert [row.status for row in diff(tiny(one), tiny(other), ["set"]).rows] == [status]
+
+
+def test_no_answer_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Smt, "check", lambda *_, **__: Answer(Answered.UNKNOWN, reason="timeout"))
+    delta = diff(tiny("r = x"), tiny("r = x + 1"), ["set"])
+    assert [(row.status, row.reason) for row in delta.rows] == [(Status.UNKNOWN, "timeout")]
+    assert delta_code(delta) == 3
+
+
+# -- the command -----------------------------------------------------------------------------------------------------
+
+
+def written(folder: Path, edits: Mapping[str, str]) -> str:
+    text = PAPER.read_text()
+    for old, new in edits.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    (folder / "b.isa").write_text(text)
+    return str(folder / "b.isa")
+
+
+def test_json_and_exit_codes(tmp_path: Path) -> None:
+    """A second run answers from the cache, and says the same."""
+    other = written(tmp_path, {"do { pc = x }": "do { pc = x + 1 }"})
+    runs = [popek("diff", str(PAPER), other, "--format", "json", "-j", "2", cache=tmp_path) for _ in range(2)]
+    assert [run.returncode for run in runs] == [1, 1], runs[0].stderr
+    assert runs[0].stdout == runs[1].stdout
+    found = json.loads(runs[0].stdout)
+    assert found["schema"] == "popek/diff/1"
+    assert [row["name"] for row in found["rows"] if row["status"] == "different"] == ["JMP"]
+    assert popek("diff", str(PAPER), other, "--instr", "ADD,DIV", "-j", "1", cache=tmp_path).returncode == 0
+
+
+def test_formats() -> None:
+    delta = diff(paper(), paper(("do { pc = x }", "do { pc = x + 1 }")), ["JMP"])
+    assert "| `JMP` | different | pc: " in delta_writer("markdown")(delta)
+    assert "JMP: JMP 0" in delta_writer("text")(delta)
+
+
+def test_bad_input_is_2(tmp_path: Path) -> None:
+    """The same diagnostics as `check`, in the file that has the error."""
+    bad = written(tmp_path, {"do { pc = x }": "do { pc = z }"})
+    run, checked = popek("diff", str(PAPER), bad, cache=tmp_path), popek("check", bad, cache=tmp_path)
+    assert run.returncode == 2
+    assert run.stderr == checked.stderr
+    assert "b.isa" in run.stderr
+    for arguments, says in (
+        (("--instr", "JMQ"), "JMP"),
+        (("--config-b", "big"), "configuration"),
+        (("--param", "N=*"), "N"),
+    ):
+        run = popek("diff", str(PAPER), str(PAPER), "-j", "1", *arguments, cache=tmp_path)
+        assert run.returncode == 2, arguments
+        assert says in run.stderr
+        assert "Traceback" not in run.stderr

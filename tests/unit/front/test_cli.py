@@ -1,0 +1,105 @@
+"""The command as its users meet it: exit codes, formats, bad input without a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from machines import SPEC
+
+PAPER = str(SPEC / "pg1974.isa")
+CORPUS = Path(__file__).resolve().parents[2] / "corpus"
+
+
+def popek(*arguments: str, cache: Path | None = None, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    root = SPEC.parent
+    paths = os.pathsep.join(str(root / part) for part in ("grammar", "checker", "reference_vmm"))
+    env = {**os.environ, "PYTHONPATH": paths, "POPEK_CACHE_DIR": str(cache or ""), "NO_COLOR": "1"}
+    command = [sys.executable, "-c", "from popek.cli import main; main()", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=env, input=text, timeout=120, check=False)
+
+
+def test_help_is_there() -> None:
+    assert "check" in popek("--help").stdout
+    assert "Exit codes" in popek("check", "--help").stdout
+
+
+def test_check_json_and_cache(tmp_path: Path) -> None:
+    """The second run answers from the cache, and says the same."""
+    runs = [popek("check", PAPER, "--format", "json", "-j", "1", cache=tmp_path) for _ in range(2)]
+    assert [run.returncode for run in runs] == [0, 0]
+    assert runs[0].stdout == runs[1].stdout
+    assert json.loads(runs[0].stdout)["machine"] == "pg1974"
+
+
+def test_spoilt_cache_is_ignored(tmp_path: Path) -> None:
+    for name in ("verdicts.sqlite", "grammar.pickle"):
+        (tmp_path / name).write_bytes(b"not a database")
+    assert popek("check", PAPER, "-j", "1", "--instr", "ADD", cache=tmp_path).returncode == 0
+
+
+def test_refuted_is_1() -> None:
+    run = popek("check", str(CORPUS / "mret_without_mode_check.isa"), "-j", "1")
+    assert run.returncode == 1
+    assert "NOT as expected" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("check", "nowhere.isa"), "nowhere.isa"),
+        (("check", str(SPEC)), "directory"),
+        (("check", PAPER, "--config", "big"), "configuration"),
+        (("check", PAPER, "--instr", "JMQ"), "JMP"),
+        (("check", PAPER, "--for", "X"), "mode"),
+        (("check", PAPER, "--param", "N=1"), "N"),
+        (("check", PAPER, "--param", "N"), "NAME=VALUE"),
+        (("check",), "SPEC"),
+        (("explain", PAPER, "LPSWW"), "LPSW"),
+        (("asm", PAPER, "nowhere.s"), "nowhere.s"),
+        (("disasm", PAPER, "nowhere.bin"), "nowhere.bin"),
+        (("check", str(CORPUS / "entry_does_not_save.isa")), "E0412"),
+    ],
+)
+def test_bad_input_is_2(arguments: tuple[str, ...], says: str) -> None:
+    run = popek(*arguments)
+    assert run.returncode == 2, run.stderr
+    assert says in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\xff\xfe\x00", b"isa x {", b"(" * 5000, b"\x00" * 10, b"a" * (5 << 20), b"isa t { }\nparam N in {1} = 1 / 0\n"],
+    ids=["encoding", "cut", "nested", "zeros", "huge", "division"],
+)
+def test_garbage_is_2(data: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "x.isa"
+    file.write_bytes(data)
+    run = popek("check", str(file))
+    assert run.returncode == 2
+    assert "error" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_assemble_and_back(tmp_path: Path) -> None:
+    source = tmp_path / "x.s"
+    source.write_text("start:\n  addi a0, zero, 5\n  bne a0, zero, start\n  mret\n")
+    riscv = str(SPEC / "riscv" / "riscv.isa")
+    image = tmp_path / "x.bin"
+    assert popek("asm", riscv, str(source), "-o", str(image)).returncode == 0
+    listing = popek("disasm", riscv, str(image)).stdout
+    assert "addi a0, zero, 5" in listing
+    assert "mret" in listing
+
+
+def test_format_is_idempotent(tmp_path: Path) -> None:
+    file = tmp_path / "p.isa"
+    file.write_text((SPEC / "pg1974.isa").read_text())
+    assert popek("fmt", str(file)).returncode == 0
+    assert popek("fmt", "--check", str(file)).returncode == 0
