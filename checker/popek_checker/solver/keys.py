@@ -12,9 +12,9 @@ from popek_grammar.text.files import sources_digest
 @lru_cache(maxsize=1)
 def code_digest() -> str:
     """A digest of the packages' own source, wherever they are run from: another version decides anew."""
-    from popek_grammar import machine
+    from popek_grammar import records
 
-    return sources_digest(Path(__file__).parents[1], Path(machine.__file__).parent)
+    return sources_digest(Path(__file__).parents[1], Path(records.__file__).parent)
 
 
 def remembered_name(kind: str, said: str) -> str:
