@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
-from test_cli import popek
+from command import popek
 
 from machines import SPEC, machine
 from popek.codes import delta_code

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_cli import popek
+from command import popek
 
 from machines import machine
 from popek.reports.matrix import matrices

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_cli import popek
+from command import popek
 
 from machines import SPEC, machine
 from popek_checker.explanation.virtual import Case, Fate, Kind, virtual_table

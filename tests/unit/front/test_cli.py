@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command import popek
 
 from machines import SPEC
 
 PAPER = str(SPEC / "pg1974.isa")
 CORPUS = Path(__file__).resolve().parents[2] / "corpus"
-
-
-def popek(*arguments: str, cache: Path | None = None, text: str | None = None) -> subprocess.CompletedProcess[str]:
-    root = SPEC.parent
-    paths = os.pathsep.join(str(root / part) for part in ("grammar", "checker", "reference_vmm"))
-    env = {**os.environ, "PYTHONPATH": paths, "POPEK_CACHE_DIR": str(cache or ""), "NO_COLOR": "1"}
-    command = [sys.executable, "-c", "from popek.cli import main; main()", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=env, input=text, timeout=120, check=False)
 
 
 def test_help_is_there() -> None:

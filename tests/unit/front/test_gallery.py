@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from test_cli import popek
+from command import popek
 
 from machines import SPEC
 from popek.checking import Settings

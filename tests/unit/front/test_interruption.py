@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from test_cli import popek
+from command import popek
 
 from machines import SPEC
 

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from test_cli import popek
+from command import popek
 
 from machines import SPEC
 from popek.checking import Settings, only_target, whole_report

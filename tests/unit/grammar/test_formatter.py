@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from unit.syntax_samples import EVERYTHING
+from syntax_samples import EVERYTHING
 
 from popek_grammar.text.diagnostics import SpecError
 from popek_grammar.text.formatter import format_text

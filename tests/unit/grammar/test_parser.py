@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.lark import from_lark
 from lark import Lark, Token, Tree
-from unit.syntax_samples import EVERYTHING
+from syntax_samples import EVERYTHING
 
 from popek_grammar.text import parser
 from popek_grammar.text.diagnostics import Diagnostic, Source, SpecError, render_all

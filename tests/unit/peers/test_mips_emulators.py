@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_mips import TEXT, mips, word
+from mips_boot import TEXT, mips, word
 
 from popek_grammar.assembly.assemble import assemble
 from popek_grammar.assembly.decode import Decoder

@@ -11,7 +11,8 @@ pytest.importorskip("llvmlite")
 from functools import lru_cache
 
 from engine_states import restart
-from test_riscv_qemu import IN_BOTH, MOST_STEPS, ORIGIN, PROGRAMS, RESULTS, found, program
+from riscv_guests import ORIGIN, RESULTS
+from riscv_results import IN_BOTH, MOST_STEPS, PROGRAMS, found, program
 
 from machines import SPEC
 from popek_vmm.consoles import Stream
