@@ -96,8 +96,9 @@ def solvers() -> None:
 
     from popek_checker.solver.crosscheck import QUESTIONS
     from popek_checker.solver.smt import Smt
-    from popek_checker.virtualizability.check import Options, main_claim
+    from popek_checker.virtualizability.check import main_claim
     from popek_checker.virtualizability.decide import items, make_subject
+    from popek_checker.virtualizability.options import Options
     from popek_grammar.load import load_machine
     from popek_grammar.meaning import terms as t
 
@@ -145,7 +146,8 @@ def mutants() -> None:
     from popek.library import shipped
     from popek_checker.mutation.mutants import Trial, fates
     from popek_checker.mutation.mutants import mutants as all_mutants
-    from popek_checker.virtualizability.check import Options, main_claim
+    from popek_checker.virtualizability.check import main_claim
+    from popek_checker.virtualizability.options import Options
     from popek_grammar.elaborate import configurations, elaborate
     from popek_grammar.text.source import load_file
 

@@ -17,9 +17,10 @@ __all__ = ["__version__", "check"]
 def check(path: str, config: str | None = None, **options: object) -> Report:
     """Checks the machine in the file `path`, in configuration `config` (its first by default).
 
-    `options` are the fields of `popek_checker.virtualizability.check.Options`. Raises `SpecError` when the text is wrong.
+    `options` are the fields of `popek_checker.virtualizability.options.Options`. Raises `SpecError` when the text is wrong.
     """
-    from popek_checker.virtualizability import check as checking
+    from popek_checker.virtualizability.check import check
+    from popek_checker.virtualizability.options import Options
     from popek_grammar.load import load_machine
 
-    return checking.check(load_machine(path, config), checking.Options(**options))  # type: ignore[arg-type]
+    return check(load_machine(path, config), Options(**options))  # type: ignore[arg-type]

@@ -10,6 +10,12 @@ from popek_grammar.assembly.decode import cell_width
 from popek_grammar.assembly.disassemble import disassemble, disassemble_word
 from popek_grammar.machine import Machine, Span
 from popek_grammar.text.diagnostics import Diagnostic, SpecError
+from popek_grammar.text.reading import read_source
+
+
+def read_text(path: str) -> str:
+    """A text file, or standard input for `-`; complains as a bad specification does."""
+    return sys.stdin.read() if path == "-" else read_source(path).text
 
 
 def assembled(machine: Machine, text: str, name: str, origin: int, output: str | None) -> tuple[str | bytes, str | None]:

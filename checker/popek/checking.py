@@ -7,20 +7,16 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import TYPE_CHECKING
 
 import click
 
 from popek.library import locate
+from popek_checker.virtualizability.options import Options, Progress
 from popek_checker.virtualizability.verdict import Report, Truth
 from popek_grammar.cache import remembered
 from popek_grammar.load import configs_of, load_machine, machine_key
 from popek_grammar.machine import Machine
 from popek_grammar.text.diagnostics import suggest
-
-if TYPE_CHECKING:
-    from popek_checker.virtualizability.check import Options
-
 
 MOST_VALUES = 64
 """The most values of a parameter that `--param NAME=*` goes through."""
@@ -28,30 +24,26 @@ MOST_VALUES = 64
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The options of one run, checked against each machine before anything is decided."""
+    """The options of one run: what is asked, checked against each machine before anything is decided; and of whom."""
 
-    timeout: float
-    guest: str | None = None
-    host: str | None = None
-    memory: str | None = None
-    reading: str | None = None
-    instructions: tuple[str, ...] = ()
-    theorems: tuple[str, ...] = ()
+    asked: Options
     cross_check: bool = False
+    """Whether a second solver is asked too."""
 
     @property
     def names_things(self) -> bool:
         """Whether a machine must be looked at to know that these options make sense."""
-        return bool(self.guest or self.host or self.instructions or self.theorems)
+        asked = self.asked
+        return bool(asked.guest or asked.host or asked.instructions or asked.theorems)
 
     def validate(self, machine: Machine) -> None:
         """Unknown names are usage errors, with the nearest known one."""
         modes = [name for name, _ in machine.modes.members]
         for wanted, known, what in (
-            (self.guest, modes, "mode"),
-            (self.host, modes, "mode"),
-            *((name, list(machine.instructions), "instruction") for name in self.instructions),
-            *((name, list(machine.theorems), "theorem") for name in self.theorems),
+            (self.asked.guest, modes, "mode"),
+            (self.asked.host, modes, "mode"),
+            *((name, list(machine.instructions), "instruction") for name in self.asked.instructions),
+            *((name, list(machine.theorems), "theorem") for name in self.asked.theorems),
         ):
             if wanted is not None and wanted not in known:
                 near = suggest(wanted, known)
@@ -147,30 +139,27 @@ def cross_check(machine: Machine, asked: Options, report: Report) -> None:
         raise RuntimeError(f"solvers disagree: {against[:3]}")
 
 
-def whole_report(target: Target, options: Settings, pool: Executor | None, caching: bool, tell: object) -> Report:
+def whole_report(target: Target, settings: Settings, pool: Executor | None, caching: bool, tell: Progress) -> Report:
     """The report, at once when this very machine was reported on with these options before."""
-    if options.names_things:
-        options.validate(target.machine)
+    if settings.names_things:
+        settings.validate(target.machine)
 
     def decide() -> Report:
         from popek_checker.solver.cache import Cache, default_path
-        from popek_checker.virtualizability.check import Options, check
+        from popek_checker.virtualizability.check import check
 
         machine = target.machine
-        asked = Options(
-            options.guest, options.host, options.memory, options.reading, options.instructions, options.theorems, options.timeout
-        )
         store = Cache(default_path()) if caching else None
-        report = check(machine, asked, pool, store, tell)  # type: ignore[arg-type]
-        if options.cross_check:
-            cross_check(machine, asked, report)
+        report = check(machine, settings.asked, pool, store, tell)
+        if settings.cross_check:
+            cross_check(machine, settings.asked, report)
         return report
 
-    if not caching or options.cross_check:
+    if not caching or settings.cross_check:
         return decide()
     from popek_checker.solver.keys import remembered_name
 
-    return remembered(Report, remembered_name("report", f"{target.key} {options}"), decide, keep=_decided)
+    return remembered(Report, remembered_name("report", f"{target.key} {settings.asked}"), decide, keep=_decided)
 
 
 def _decided(report: Report) -> bool:

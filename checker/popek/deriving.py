@@ -16,8 +16,9 @@ from popek_checker.explanation.virtual import Case, Meeting, concerned, meetings
 from popek_checker.solver.keys import remembered_name
 from popek_checker.solver.sharing import Shared
 from popek_checker.solver.smt import kept_solver
-from popek_checker.virtualizability.check import Options, Progress, main_claim
+from popek_checker.virtualizability.check import main_claim
 from popek_checker.virtualizability.decide import Item, items
+from popek_checker.virtualizability.options import Options, Progress
 from popek_checker.virtualizability.verdict import Claim, Report
 from popek_grammar.cache import remembered
 from popek_grammar.machine import Machine

@@ -9,7 +9,7 @@ import click
 
 from popek.checking import Target, only_target
 from popek_checker.difference.delta import Delta, Status
-from popek_checker.virtualizability.check import Progress
+from popek_checker.virtualizability.options import Progress
 from popek_grammar.cache import remembered
 from popek_grammar.machine import Machine
 from popek_grammar.text.diagnostics import suggest

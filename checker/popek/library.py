@@ -5,6 +5,9 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
+from popek_grammar.load import load_machine
+from popek_grammar.machine import Machine
+
 
 def folder() -> Path:
     """The folder of shipped machines."""
@@ -26,6 +29,11 @@ def shipped() -> dict[str, str]:
 def locate(spec: str) -> str:
     """A file's path; the name of a shipped machine (`riscv`, `ia32`, `pg1974`) stands for its file."""
     return spec if Path(spec).exists() or "/" in spec or spec.endswith(".isa") else shipped().get(spec, spec)
+
+
+def load(spec: str, config: str | None = None) -> Machine:
+    """The machine in a file, or the shipped one of that name. Raises SpecError."""
+    return load_machine(locate(spec), config)
 
 
 def _mains(file: Path) -> set[str]:

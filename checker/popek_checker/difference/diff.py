@@ -21,7 +21,8 @@ from popek_checker.solver.cache import machine_digest, text_key
 from popek_checker.solver.sharing import Shared
 from popek_checker.solver.smt import Smt, kept_solver
 from popek_checker.solver.smt import Status as Answered
-from popek_checker.virtualizability.check import CHUNK, FEWEST_CHUNKS, Progress
+from popek_checker.virtualizability.check import CHUNK, FEWEST_CHUNKS
+from popek_checker.virtualizability.options import Progress
 from popek_checker.virtualizability.witness import minimise
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t

@@ -15,14 +15,12 @@ from popek_checker.solver.sharing import Shared
 from popek_checker.solver.smt import Smt, kept_solver
 from popek_checker.virtualizability.copies import pieces
 from popek_checker.virtualizability.decide import EVERYTHING, Item, decide, items, make_subject
+from popek_checker.virtualizability.options import Options, Progress
 from popek_checker.virtualizability.questions import Copies, Subject
 from popek_checker.virtualizability.settings import find
 from popek_checker.virtualizability.theorems import claim_of, judge
 from popek_checker.virtualizability.verdict import Claim, Report, Row, Settings, Truth, disjunction, negation
 from popek_grammar import machine as m
-
-Progress: TypeAlias = "Callable[[int, int, str], None]"
-"""Called as (rows done, rows in all, what was just decided)."""
 
 Decisions: TypeAlias = "tuple[dict[Claim, tuple[Row, ...]], int]"
 """The rows under each claim, and how many came from the cache."""
@@ -31,19 +29,6 @@ CHUNK = 24
 """Rows handed to a worker at a time: enough to share terms and solver, few enough to show progress."""
 FEWEST_CHUNKS = 8
 """A small machine is cut into at least this many parts, so that no worker waits for another."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What to check. None means: as the machine's theorems say, else the top mode run in the lowest."""
-
-    guest: str | None = None
-    host: str | None = None
-    memory: str | None = None
-    reading: str | None = None
-    instructions: tuple[str, ...] = ()
-    theorems: tuple[str, ...] = ()
-    timeout: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)

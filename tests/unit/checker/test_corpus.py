@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from popek.codes import exit_code
-from popek_checker.virtualizability.check import Options, check
+from popek_checker.virtualizability.check import check
+from popek_checker.virtualizability.options import Options
 from popek_grammar.elaborate import elaborate_with_problems
 from popek_grammar.text.source import load_file
 

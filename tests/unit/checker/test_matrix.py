@@ -9,7 +9,8 @@ from command import popek
 
 from machines import machine
 from popek.reports.matrix import matrices
-from popek_checker.virtualizability.check import Options, check
+from popek_checker.virtualizability.check import check
+from popek_checker.virtualizability.options import Options
 
 SPEC = str(Path(__file__).resolve().parents[3] / "spec" / "x86" / "ia32.isa")
 

@@ -6,8 +6,9 @@ import pytest
 
 from machines import machine
 from popek_checker.solver.smt import Smt
-from popek_checker.virtualizability.check import Options, check
+from popek_checker.virtualizability.check import check
 from popek_checker.virtualizability.decide import Item, decide, make_subject
+from popek_checker.virtualizability.options import Options
 from popek_checker.virtualizability.verdict import Claim, Truth
 
 

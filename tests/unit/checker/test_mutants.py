@@ -8,7 +8,8 @@ import pytest
 
 from machines import SPEC
 from popek_checker.mutation.mutants import Fate, Trial, fates, mutants
-from popek_checker.virtualizability.check import Options, main_claim
+from popek_checker.virtualizability.check import main_claim
+from popek_checker.virtualizability.options import Options
 from popek_grammar.elaborate import elaborate
 from popek_grammar.text.source import load_file
 

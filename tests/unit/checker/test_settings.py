@@ -13,8 +13,9 @@ from machines import machine
 from popek.reports import writer
 from popek.reports.summary import grouped
 from popek_checker.solver.hitting import hitting
-from popek_checker.virtualizability.check import Asked, Options, check, decide_all, main_claim
+from popek_checker.virtualizability.check import Asked, check, decide_all, main_claim
 from popek_checker.virtualizability.decide import items
+from popek_checker.virtualizability.options import Options
 from popek_checker.virtualizability.verdict import Claim, Report, Truth
 from popek_grammar import machine as m
 from popek_grammar.elaborate import elaborate

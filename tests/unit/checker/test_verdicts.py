@@ -10,7 +10,8 @@ import pytest
 from machines import machine, variants
 from popek.codes import exit_code
 from popek.reports import FORMATS, writer
-from popek_checker.virtualizability.check import Options, check
+from popek_checker.virtualizability.check import check
+from popek_checker.virtualizability.options import Options
 from popek_checker.virtualizability.verdict import Report, Truth
 
 

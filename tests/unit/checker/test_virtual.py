@@ -10,7 +10,8 @@ from command import popek
 from machines import SPEC, machine
 from popek_checker.explanation.virtual import Case, Fate, Kind, virtual_table
 from popek_checker.solver.smt import Smt
-from popek_checker.virtualizability.check import Options, check, main_claim
+from popek_checker.virtualizability.check import check, main_claim
+from popek_checker.virtualizability.options import Options
 from popek_grammar.elaborate import elaborate
 from popek_grammar.machine import Machine
 from popek_grammar.text.source import load_texts

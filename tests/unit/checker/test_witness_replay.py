@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from machines import machine, representatives
-from popek_checker.virtualizability.check import Options, check
+from popek_checker.virtualizability.check import check
+from popek_checker.virtualizability.options import Options
 from popek_checker.virtualizability.program import chosen
 from popek_checker.virtualizability.verdict import Claim, Row, Witness
 from popek_grammar.assembly.decode import Decoded, encode

@@ -19,6 +19,7 @@ from popek.gallery import Entry, Found, Regions, found, regions
 from popek.reports.euler import euler
 from popek.reports.gallery_report import as_html, as_json, as_text
 from popek.reports.summary import Summary
+from popek_checker.virtualizability.options import Options
 from popek_checker.virtualizability.verdict import Finding, Row, Truth
 
 PAPER, STACK = str(SPEC / "pg1974.isa"), str(SPEC / "stack" / "stack.isa")
@@ -29,7 +30,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def rows(*specs: str) -> list[Found]:
-    options = Settings(30.0)
+    options = Settings(Options())
     return list(found(specs, options, None, False, lambda done, total, name: None))
 
 

@@ -21,6 +21,7 @@ from popek.reports.html import anchor, inline, paragraphs, sensitivity, size
 from popek.reports.page_report import as_html
 from popek_checker.explanation.prose import heading, prose
 from popek_checker.solver import keys
+from popek_checker.virtualizability.options import Options
 from popek_grammar.text.source import load_file, load_texts
 
 PAPER = SPEC / "pg1974.isa"
@@ -97,7 +98,7 @@ def read(html: str) -> Strict:
 
 
 def made(path: Path, config: str | None = None) -> Page:
-    options = Settings(30.0)
+    options = Settings(Options())
     target = only_target(str(path), config)
     report = whole_report(target, options, None, False, lambda done, total, name: None)
     return machine_page(target, report, Means(None, False, 30.0, lambda done, total, name: None))

@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 
 from popek.reports import writer
-from popek_checker.virtualizability.check import Options, check
+from popek_checker.virtualizability.check import check
+from popek_checker.virtualizability.options import Options
 from popek_checker.virtualizability.verdict import Report
 from popek_grammar import machine as m
 from popek_grammar.elaborate import elaborate

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from popek_checker.virtualizability.check import Options, check
+from popek_checker.virtualizability.check import check
+from popek_checker.virtualizability.options import Options
 from popek_checker.virtualizability.verdict import Truth
 from popek_grammar.elaborate import elaborate
 from popek_grammar.machine import Machine

@@ -13,7 +13,8 @@ import pytest
 import small_machines as small
 
 from machines import machine
-from popek_checker.virtualizability.check import Options, check
+from popek_checker.virtualizability.check import check
+from popek_checker.virtualizability.options import Options
 from popek_checker.virtualizability.verdict import Truth
 from popek_grammar.assembly.assemble import assemble, assemble_line
 from popek_grammar.assembly.decode import encode

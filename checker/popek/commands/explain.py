@@ -1,0 +1,104 @@
+"""`popek explain`: a machine or an item of it, what becomes of a guest, a page, the gallery.
+
+What decides is imported by those who decide: an explanation in text is there at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from popek.commands import options
+from popek.library import load, shipped
+from popek.output import emit
+from popek.working import executor, progress
+
+EXAMPLES = """
+popek explain riscv mret
+popek explain ia32 --virtual
+popek explain SPEC --format html -o machine.html
+popek explain --gallery --pages DIR
+"""
+
+
+@click.command("explain", epilog=options.epilog(EXAMPLES, ""))
+@click.argument("names", nargs=-1, metavar="SPEC [ITEM]")
+@options.configuration()
+@click.option("--gallery", is_flag=True, help="The whole library, or every SPEC named: a row and a picture a machine.")
+@click.option(
+    "--pages", type=click.Path(file_okay=False), metavar="DIR", help="The gallery in DIR/index.html, beside a page a machine."
+)
+@click.option("--virtual", is_flag=True, help="What becomes of a guest's instructions: executed, trapped on, or emulated.")
+@options.formats(("text", "json", "html"), "html: a page of the whole machine, or of the gallery.")
+@options.output("Write here instead of standard output.")
+@options.deciding
+def command(
+    names: tuple[str, ...], config: str | None, gallery: bool, pages: str | None, virtual: bool, format_: str,
+    output: str | None, jobs: int, timeout: float, no_cache: bool,
+) -> int:  # fmt: skip
+    """Explain a machine, or an ITEM of it.
+
+    An ITEM is an instruction, a CSR, a register or a translation.
+    With --format html: one page with all of a machine, that needs no other file.
+    """
+    if pages is not None and (not gallery or output is not None):
+        raise click.UsageError("--pages DIR goes with --gallery, and says where everything is written")
+    if gallery:
+        return _gallery(names, format_, output, pages, jobs, timeout, no_cache)
+    if not 1 <= len(names) <= 2:
+        raise click.UsageError("explain takes a SPEC and at most one ITEM of it; --gallery takes any number of SPECs")
+    spec, *items = names
+    if format_ == "html" and (virtual or items):
+        raise click.UsageError("--format html is for a whole machine, and for --gallery")
+    if virtual or format_ == "html":
+        return _derived(spec, config, format_, output, jobs, timeout, no_cache)
+    from popek.explaining import explained
+
+    emit(explained(load(spec, config), items[0] if items else None, format_), output)
+    return 0
+
+
+def _derived(
+    spec: str, config: str | None, format_: str, output: str | None, jobs: int, timeout: float, no_cache: bool
+) -> int:  # fmt: skip
+    """The page of a machine, or the table of its virtual machine: what needs a report first."""
+    from popek import explaining
+    from popek.checking import Settings, only_target, whole_report
+    from popek.deriving import Means
+    from popek_checker.virtualizability.options import Options
+
+    settings = Settings(Options(timeout=timeout))
+    target = only_target(spec, config)
+    with executor(jobs) as pool, progress() as tell:
+        report = whole_report(target, settings, pool, not no_cache, tell)
+        means = Means(pool, not no_cache, timeout, tell)
+        if format_ == "html":
+            text = explaining.whole(target, report, means)
+        else:
+            text = explaining.virtual(target, report, means, format_)
+    emit(text, output)
+    return 0
+
+
+def _gallery(
+    specs: tuple[str, ...], format_: str, output: str | None, pages: str | None, jobs: int, timeout: float, no_cache: bool
+) -> int:  # fmt: skip
+    from popek.checking import Settings
+    from popek.codes import worst
+    from popek.gallery import found
+    from popek.reports.gallery_report import writer
+    from popek_checker.virtualizability.options import Options
+
+    settings = Settings(Options(timeout=timeout))
+    with executor(jobs) as pool, progress() as tell:
+        rows = list(found(specs or tuple(shipped().values()), settings, pool, not no_cache, tell))
+        if pages is not None:
+            from popek.deriving import Means
+            from popek.publishing import write_pages
+
+            write_pages(rows, Path(pages), Means(pool, not no_cache, timeout, tell))
+    entries = [row.entry for row in rows]
+    if pages is None:
+        emit(writer(format_)(entries), output)
+    return worst(each.code for each in entries)
