@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from popek_grammar import machine as m
 from popek_grammar.assembly.decode import Decoded, decoder_of
 from popek_grammar.meaning import terms as t
-from popek_grammar.meaning.evaluator import MemoryModel, Ranges, Run
+from popek_grammar.meaning.evaluator import Run
 from popek_grammar.meaning.instruction import Operands, cell_bits, decoded, execute
 from popek_grammar.meaning.memory import Translated
 from popek_grammar.meaning.outcome import Outcome
+from popek_grammar.meaning.paths import MemoryModel, Ranges
 from popek_grammar.meaning.state import PC_WRITTEN, ArrayValue, Base, State
 from popek_grammar.meaning.terms import Term
 from popek_grammar.meaning.traps import deliverable, enter

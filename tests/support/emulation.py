@@ -10,7 +10,7 @@ import pytest
 
 from popek_grammar.machine import Encoding, Machine
 from popek_grammar.meaning import terms as t
-from popek_grammar.meaning.evaluator import Ranges
+from popek_grammar.meaning.paths import Ranges
 from popek_grammar.meaning.terms import Term
 from popek_vmm.oracle import Oracle
 

@@ -12,10 +12,11 @@ from popek_checker.virtualizability.copies import fresh_index
 from popek_checker.virtualizability.decide import OTHER_CSR, Item, item_operands
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
-from popek_grammar.meaning.evaluator import Ranges, Run
+from popek_grammar.meaning.evaluator import Run
 from popek_grammar.meaning.instruction import Operands, execute
 from popek_grammar.meaning.memory import Translated
 from popek_grammar.meaning.outcome import Outcome, TrapCase
+from popek_grammar.meaning.paths import Ranges
 from popek_grammar.meaning.state import State, legal
 from popek_grammar.meaning.terms import Term
 from popek_grammar.meaning.traps import deliverable, enter

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from popek_grammar import machine as m
+from popek_grammar.elaborate import expressions
 from popek_grammar.elaborate.context import Abandon, Context
-from popek_grammar.elaborate.expressions import condition
+from popek_grammar.elaborate.directions import condition
 from popek_grammar.text.diagnostics import SpecError
 from popek_grammar.text.parser import parse_text
 
@@ -14,7 +15,7 @@ def assumption(machine: m.Machine, text: str) -> m.Expr:
     tree = parse_text(f"theorem asked {{ assume {text} }}", "<assume>").tree
     (node,) = (line.children[0] for line in tree.find_data("assume"))
     ctx = Context(
-        parameters=dict(machine.parameters), extensions=dict(machine.extensions), modes=machine.modes,
+        expressions, parameters=dict(machine.parameters), extensions=dict(machine.extensions), modes=machine.modes,
         layouts=dict(machine.layouts), scalars=dict(machine.scalars), arrays=dict(machine.arrays),
         registers=dict(machine.registers), functions=dict(machine.functions), pc=machine.pc, file="<assume>",
     )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from popek_grammar import machine as m
 from popek_grammar.elaborate.constants import number
 from popek_grammar.elaborate.context import Context, Node, show
-from popek_grammar.elaborate.expressions import BOOL, NeedsContext, check, infer, value
+from popek_grammar.elaborate.directions import BOOL, NeedsContext, check, infer, value
 
 Rule: TypeAlias = "Callable[[Context, Node, Sequence[Node], m.Type | None], m.Expr]"
 

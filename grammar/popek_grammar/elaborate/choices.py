@@ -6,8 +6,7 @@ from lark import Token, Tree
 
 from popek_grammar import machine as m
 from popek_grammar.elaborate.constants import number, truth
-from popek_grammar.elaborate.context import names
-from popek_grammar.elaborate.expressions import text_of
+from popek_grammar.elaborate.context import names, text_of
 from popek_grammar.elaborate.types import set_of
 from popek_grammar.elaborate.work import Work
 from popek_grammar.text.source import SourceSet

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Never, TypeAlias
+from typing import Never, Protocol, TypeAlias
 
 from lark import Token, Tree
 
@@ -19,10 +19,19 @@ class Abandon(Exception):
     """The statement or declaration at hand is wrong, and has been reported; go on with the next."""
 
 
+class Typer(Protocol):
+    """Who knows what expression a tree is; handed along, so that those whom it asks can ask it for their parts."""
+
+    def checked(self, ctx: Context, node: Node, expected: m.Type, /) -> m.Expr: ...
+
+    def inferred(self, ctx: Context, node: Node, /) -> m.Expr: ...
+
+
 @dataclass(slots=True)
 class Context:
     """The tables that names are resolved in. Filled in by passes, in the order of the fields."""
 
+    typer: Typer
     problems: list[Diagnostic] = field(default_factory=list)
     parameters: dict[str, int] = field(default_factory=dict)
     extensions: dict[str, bool] = field(default_factory=dict)
@@ -139,6 +148,11 @@ class Context:
 def text(token: object) -> str:
     """The text of a token child."""
     return str(token)
+
+
+def text_of(node: Token | None) -> str:
+    """What a string token says between its quotes; nothing where there is none."""
+    return str(node)[1:-1] if node is not None else ""
 
 
 def trees(node: Node) -> list[Tree[Token]]:

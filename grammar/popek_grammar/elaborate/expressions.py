@@ -1,62 +1,25 @@
-"""Expressions: trees to typed expressions, in both directions.
-
-`check` knows the type that the context asks for and hands it down; `infer` finds the type from the parts, and raises
-`NeedsContext` for a form that has none of its own (a number, `sext(x)`, `load(a)`), so that the other operand is asked.
-"""
+"""Expressions: trees to typed expressions, in both directions. A context has this module as its typer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lark import Token, Tree
+from lark import Tree
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate.constants import constant, number, truth
+from popek_grammar.elaborate.calls import call
+from popek_grammar.elaborate.constants import constant, truth
 from popek_grammar.elaborate.context import Context, Node, show, tree
+from popek_grammar.elaborate.directions import BOOL, DIGIT_BITS, NeedsContext, check, condition, infer, value
+from popek_grammar.elaborate.matching import exhaustive, member_code, mode_code, patterns
+from popek_grammar.elaborate.places import read
 from popek_grammar.elaborate.types import set_of
-
-COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">=", "<s", "<=s", ">s", ">=s"})
-BOOL = m.Bool()
-
-DIGIT_BITS = {"bin": 1, "oct": 3, "hex": 4}
-"""Literals whose digits give them a width of their own, and how many bits a digit is."""
-
-
-class NeedsContext(Exception):
-    """The expression takes its width from what surrounds it, and nothing has been said."""
-
-
-def value(ctx: Context, node: Node, expected: m.Type | None = None) -> m.Expr:
-    """A typed expression: of the expected type when there is one."""
-    if expected is not None:
-        return check(ctx, node, expected)
-    try:
-        return infer(ctx, node)
-    except NeedsContext:
-        if isinstance(node, Tree) and node.data in DIGIT_BITS:
-            digits, each = str(node.children[0]).replace("_", "")[2:], DIGIT_BITS[node.data]
-            return m.Literal(int(digits, 1 << each), m.Bits(len(digits) * each))
-        ctx.fail("E0230", "the width of this is not known here", node, help="give the name a type, or say zext(x, N)")
-
-
-def condition(ctx: Context, node: Node) -> m.Expr:
-    """A truth value; constant ones are folded."""
-    known = truth(ctx, node)
-    return m.Literal(int(known), BOOL) if known is not None else check(ctx, node, BOOL)
-
 
 # -- down ------------------------------------------------------------------------------------------------------------
 
 
-def check(ctx: Context, node: Node, expected: m.Type) -> m.Expr:
-    """The expression, of type `expected`."""
-    try:
-        return _checked(ctx, node, expected)
-    except NeedsContext:
-        ctx.fail("E0230", f"this cannot be a {show(expected)}", node)
-
-
-def _checked(ctx: Context, node: Node, expected: m.Type) -> m.Expr:
+def checked(ctx: Context, node: Node, expected: m.Type) -> m.Expr:
+    """The expression, of type `expected`. Raises `NeedsContext` where that does not help."""
     assert isinstance(node, Tree)
     number_ = constant(ctx, node)
     if number_ is not None and isinstance(expected, m.Bits):
@@ -74,13 +37,11 @@ def _checked(ctx: Context, node: Node, expected: m.Type) -> m.Expr:
             return m.Unspecified(_site(ctx, node), None, expected)
         case "choose", [_, choices] if isinstance(expected, m.Bits):
             return m.Unspecified(_site(ctx, node), set_of(ctx, tree(choices), expected.width), expected)
-        case "name", [name] if _member(expected, str(name)) is not None and str(name) not in ctx.locals:
-            return m.Literal(_member(expected, str(name)) or 0, expected)
-        case "name", [name] if isinstance(expected, m.Bits) and _mode_code(ctx, str(name)) is not None:
-            return fitted(ctx, _mode_code(ctx, str(name)) or 0, expected, node)
+        case "name", [name] if member_code(expected, str(name)) is not None and str(name) not in ctx.locals:
+            return m.Literal(member_code(expected, str(name)) or 0, expected)
+        case "name", [name] if isinstance(expected, m.Bits) and mode_code(ctx, str(name)) is not None:
+            return fitted(ctx, mode_code(ctx, str(name)) or 0, expected, node)
         case "call", [Tree(data="name", children=[name]), *arguments]:
-            from popek_grammar.elaborate.calls import call
-
             return coerce(ctx, call(ctx, node, str(name), _given(arguments), expected), expected, node)
         case "concat", [left, right] if isinstance(expected, m.Bits):
             return coerce(ctx, _concat(ctx, left, right, expected.width), expected, node)
@@ -109,23 +70,11 @@ def fitted(ctx: Context, number_: int, expected: m.Bits, node: Node) -> m.Litera
     return m.Literal(number_ & ((1 << expected.width) - 1), expected)
 
 
-def _member(type_: m.Type, name: str) -> int | None:
-    if isinstance(type_, m.EnumType) and name in type_.members:
-        return type_.members.index(name)
-    return None
-
-
-def _mode_code(ctx: Context, name: str) -> int | None:
-    if name in ctx.locals or name in ctx.scalars:
-        return None
-    return dict(ctx.modes.members).get(name)
-
-
 # -- up --------------------------------------------------------------------------------------------------------------
 
 
-def infer(ctx: Context, node: Node) -> m.Expr:
-    """The expression with the type that its parts give it."""
+def inferred(ctx: Context, node: Node) -> m.Expr:
+    """The expression with the type that its parts give it. Raises `NeedsContext` where they give none."""
     assert isinstance(node, Tree)
     known = truth(ctx, node) if node.data in ("true", "false", "compare", "and_", "or_", "not_") else None
     if known is not None:
@@ -163,12 +112,8 @@ def infer(ctx: Context, node: Node) -> m.Expr:
         case "unspecified" | "choose", _:
             raise NeedsContext
         case "call", [Tree(data="name", children=[name]), *arguments]:
-            from popek_grammar.elaborate.calls import call
-
             return call(ctx, node, str(name), _given(arguments), None)
         case _:
-            from popek_grammar.elaborate.places import read
-
             return read(ctx, node)
 
 
@@ -224,7 +169,7 @@ def _as_mode(ctx: Context, node: Node) -> m.Expr:
     """An operand compared with a mode: a mode, its name, or bits that hold an encoding."""
     assert isinstance(node, Tree)
     if node.data == "name":
-        code = _mode_code(ctx, str(node.children[0]))
+        code = mode_code(ctx, str(node.children[0]))
         if code is not None:
             return m.Literal(code, m.Mode())
     found = infer(ctx, node)
@@ -290,70 +235,6 @@ def _match(
     return m.Match(on, tuple(made), type_)
 
 
-def patterns(ctx: Context, node: Node, type_: m.Type) -> tuple[int, ...]:
-    """The values that an arm is for; none at all for `_`. A mode that this configuration has not is left out."""
-    assert isinstance(node, Tree)
-    found: list[int] = []
-    for pattern in node.children:
-        assert isinstance(pattern, Tree)
-        if pattern.data == "wildcard":
-            return ()
-        if pattern.data == "name":
-            name = str(pattern.children[0])
-            code = _member(type_, name)
-            if code is None and isinstance(type_, (m.Mode, m.Bits)):
-                code = _mode_code(ctx, name) if _mode_code(ctx, name) is not None else ctx.parameters.get(name)
-            if code is None and name in ctx.absent:
-                found.append(-1)
-                continue
-            if code is None:
-                known = list(type_.members) if isinstance(type_, m.EnumType) else [n for n, _ in ctx.modes.members]
-                ctx.unknown("pattern", name, pattern, known)
-            found.append(code)
-        else:
-            found.append(number(ctx, pattern, "a pattern", 0, (1 << max(1, ctx.width(type_))) - 1))
-    return tuple(found)
-
-
-def exhaustive(ctx: Context, node: Node, type_: m.Type, arms: list[tuple[int, ...]]) -> None:
-    """Every value has an arm, and no value two."""
-    covered: set[int] = set()
-    for values in arms:
-        twice = covered & set(values) - {-1}
-        if twice:
-            ctx.report("E0241", f"two arms match {_name_of(ctx, type_, min(twice))}", node)
-        covered |= set(values)
-    if () in arms:
-        return
-    match type_:
-        case m.EnumType(_, members):
-            wanted = set(range(len(members)))
-        case m.Mode():
-            wanted = {code for _, code in ctx.modes.members}
-        case m.Bits(width) if width <= 12:
-            wanted = set(range(1 << width))
-        case _:
-            wanted = {-2}
-    missing = wanted - covered
-    if missing:
-        some = ", ".join(_name_of(ctx, type_, value_) for value_ in sorted(missing)[:4])
-        ctx.report("E0240", f"this match has no arm for {some}", node, help="add the arm, or `_ => ...`")
-
-
-def _name_of(ctx: Context, type_: m.Type, value_: int) -> str:
-    match type_:
-        case m.EnumType(_, members) if 0 <= value_ < len(members):
-            return members[value_]
-        case m.Mode():
-            return ctx.modes.name(value_)
-        case _:
-            return "the other values" if value_ < 0 else str(value_)
-
-
 def _site(ctx: Context, node: Node) -> str:
     span = ctx.span(node)
     return f"{span.file.rsplit('/', 1)[-1]}@{span.line}.{span.column}"
-
-
-def text_of(node: Token | None) -> str:
-    return str(node)[1:-1] if node is not None else ""

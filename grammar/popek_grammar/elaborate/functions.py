@@ -8,7 +8,7 @@ from lark import Token, Tree
 
 from popek_grammar import machine as m
 from popek_grammar.elaborate import traps
-from popek_grammar.elaborate.expressions import check, condition
+from popek_grammar.elaborate.directions import check, condition
 from popek_grammar.elaborate.statements import block
 from popek_grammar.elaborate.types import type_of
 from popek_grammar.elaborate.work import Work

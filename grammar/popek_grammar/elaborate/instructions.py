@@ -9,9 +9,9 @@ from lark import Token, Tree
 
 from popek_grammar import machine as m
 from popek_grammar.elaborate.constants import truth
-from popek_grammar.elaborate.context import Context, Node, names
+from popek_grammar.elaborate.context import Context, Node, names, text_of
+from popek_grammar.elaborate.directions import NeedsContext, check, infer
 from popek_grammar.elaborate.encodings import Alternative, Pattern, Piece, choose, encoding, operands, pieces
-from popek_grammar.elaborate.expressions import NeedsContext, infer, text_of
 from popek_grammar.elaborate.statements import guard, statements
 
 
@@ -191,8 +191,6 @@ def _bindings(ctx: Context, name: str, alternatives: list[Alternative], locals_:
             if expr is None:
                 ctx.fail("E0288", f"alternative `{alternative.name}` does not bind `{key}`", alternative.node)
         type_ = _type(ctx, [expr for expr in exprs if expr is not None], alternatives[0].node)
-        from popek_grammar.elaborate.expressions import check
-
         values = [check(ctx, expr, type_) for expr in exprs if expr is not None]
         arms = [((ordinal,), value) for ordinal, value in enumerate(values[:-1])]
         bound: m.Expr = m.Match(selector, (*arms, ((), values[-1])), type_) if len(values) > 1 else values[0]

@@ -11,9 +11,9 @@ from popek_grammar.elaborate import instructions, state, traps
 from popek_grammar.elaborate.choices import choices, headers
 from popek_grammar.elaborate.claims import claims
 from popek_grammar.elaborate.constants import truth
-from popek_grammar.elaborate.context import names
+from popek_grammar.elaborate.context import names, text_of
+from popek_grammar.elaborate.directions import check, value
 from popek_grammar.elaborate.encodings import overlaps
-from popek_grammar.elaborate.expressions import check, text_of, value
 from popek_grammar.elaborate.functions import function, no_recursion, signature
 from popek_grammar.elaborate.platform import platform
 from popek_grammar.elaborate.statements import cause, guard

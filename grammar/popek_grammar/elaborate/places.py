@@ -7,7 +7,7 @@ from lark import Tree
 from popek_grammar import machine as m
 from popek_grammar.elaborate.constants import constant, number
 from popek_grammar.elaborate.context import Context, Node, show
-from popek_grammar.elaborate.expressions import BOOL, infer, value
+from popek_grammar.elaborate.directions import BOOL, infer, value
 
 
 def read(ctx: Context, node: Node) -> m.Expr:

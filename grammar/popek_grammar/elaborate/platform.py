@@ -6,8 +6,7 @@ from lark import Token, Tree
 
 from popek_grammar import machine as m
 from popek_grammar.elaborate.constants import constant, truth
-from popek_grammar.elaborate.context import Context, names
-from popek_grammar.elaborate.expressions import text_of
+from popek_grammar.elaborate.context import Context, names, text_of
 from popek_grammar.elaborate.places import place
 from popek_grammar.elaborate.work import Work
 

@@ -10,7 +10,7 @@ from lark import Token, Tree
 from popek_grammar import machine as m
 from popek_grammar.elaborate.constants import constant, number, truth
 from popek_grammar.elaborate.context import Context, Node
-from popek_grammar.elaborate.expressions import check
+from popek_grammar.elaborate.directions import check
 from popek_grammar.elaborate.statements import block, guard
 from popek_grammar.elaborate.types import bits_type, set_of, type_of
 

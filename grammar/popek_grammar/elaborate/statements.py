@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from lark import Token, Tree
 
 from popek_grammar import machine as m
+from popek_grammar.elaborate.calls import EFFECTS, call
 from popek_grammar.elaborate.constants import MOST_BITS, constant, number, truth
 from popek_grammar.elaborate.context import Context, Node, show, tree
-from popek_grammar.elaborate.expressions import check, condition, exhaustive, patterns, value
+from popek_grammar.elaborate.directions import check, condition, value
+from popek_grammar.elaborate.matching import exhaustive, patterns
 from popek_grammar.elaborate.places import place
 from popek_grammar.elaborate.types import type_of
 
@@ -231,8 +233,6 @@ def _next(ctx: Context, expr: Node) -> m.Expr:
 
 
 def _call(ctx: Context, node: Node, expr: Node) -> m.Stmt:
-    from popek_grammar.elaborate.calls import EFFECTS, call
-
     if not (isinstance(expr, Tree) and expr.data == "call"):
         ctx.fail("E0277", "a statement that does nothing", node, help="calls, assignments and traps do something")
     callee, *arguments = expr.children

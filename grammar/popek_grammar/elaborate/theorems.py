@@ -7,8 +7,8 @@ import re
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate.context import Context, Node, names
-from popek_grammar.elaborate.expressions import check, condition, text_of
+from popek_grammar.elaborate.context import Context, Node, names, text_of
+from popek_grammar.elaborate.directions import check, condition
 from popek_grammar.elaborate.places import place
 from popek_grammar.elaborate.types import bits_type
 from popek_grammar.meaning.memory import MODELS

@@ -7,7 +7,7 @@ from lark import Token, Tree
 from popek_grammar import machine as m
 from popek_grammar.elaborate.constants import number, truth
 from popek_grammar.elaborate.context import Context, Node, names
-from popek_grammar.elaborate.expressions import check, condition, value
+from popek_grammar.elaborate.directions import check, condition, value
 from popek_grammar.elaborate.places import place
 from popek_grammar.elaborate.statements import assign, block, cause, fault_kind, statements
 from popek_grammar.elaborate.types import bits_type

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from lark import Token, Tree
 
 from popek_grammar import machine as m
+from popek_grammar.elaborate import expressions
 from popek_grammar.elaborate.context import Context
 from popek_grammar.elaborate.encodings import Alternative
 from popek_grammar.elaborate.state import Pending
@@ -55,7 +56,7 @@ class Work:
         self.sources = sources
         self.config = config
         self.given = given
-        self.ctx = Context()
+        self.ctx = Context(expressions)
         self.draft = Draft()
         self.by_kind: dict[str, list[Declaration]] = {}
         self.calls: dict[str, set[str]] = {}

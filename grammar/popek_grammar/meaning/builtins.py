@@ -9,6 +9,7 @@ from popek_grammar.meaning import operators, registers
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.state import member
 from popek_grammar.meaning.terms import Term
+from popek_grammar.meaning.widths import width_of
 
 if TYPE_CHECKING:
     from popek_grammar.meaning.evaluator import Run
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 def builtin(run: Run, expr: m.Builtin) -> Term:
     """The value of a built-in (`false` for one that only acts)."""
-    from popek_grammar.meaning.evaluator import width_of
-
     width = width_of(expr.type, run.machine)
     match expr.name, expr.arguments:
         case "load", (address, *kind):

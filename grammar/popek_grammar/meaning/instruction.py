@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from popek_grammar import machine as m
 from popek_grammar.assembly.words import encode
 from popek_grammar.meaning import terms as t
-from popek_grammar.meaning.evaluator import Chooser, MemoryModel, Run, free_choice, width_of
+from popek_grammar.meaning.evaluator import Run
 from popek_grammar.meaning.outcome import Outcome
+from popek_grammar.meaning.paths import Chooser, MemoryModel, free_choice
 from popek_grammar.meaning.state import PC_WRITTEN, State
 from popek_grammar.meaning.terms import Term
+from popek_grammar.meaning.widths import width_of
 
 
 @dataclass(frozen=True, slots=True)

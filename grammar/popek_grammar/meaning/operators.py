@@ -97,3 +97,22 @@ _BINARY: dict[str, Callable[[Term, Term], Term]] = {
     ">s": lambda a, b: t.slt(b, a),
     ">=s": lambda a, b: t.sle(b, a),
 }
+
+
+def slice_from(operand: Term, start: Term, width: int) -> Term:
+    """`operand[start +: width]`, zero beyond the top."""
+    if start.is_const:
+        low = start.value
+        if low >= operand.width:
+            return t.const(0, width)
+        return t.resize(t.extract(operand, min(low + width, operand.width) - 1, low), width)
+    wide = max(operand.width, width, start.width)
+    return t.extract(t.lshr(t.zext(operand, wide), t.zext(start, wide)), width - 1, 0)
+
+
+def resize(kind: str, operand: Term, width: int) -> Term:
+    if operand.width == t.BOOL:
+        operand = t.from_bool(operand)
+    if width == t.BOOL:
+        return t.ne(operand, t.const(0, operand.width))
+    return t.sext(operand, width) if kind == "sext" and width > operand.width else t.resize(operand, width)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from popek_grammar import machine as m
 from popek_grammar.meaning import registers
 from popek_grammar.meaning import terms as t
-from popek_grammar.meaning.evaluator import Run
 from popek_grammar.meaning.terms import Term
+
+if TYPE_CHECKING:
+    from popek_grammar.meaning.evaluator import Run
 
 
 def enter(run: Run, cause: str, payload: Sequence[Term], next_pc: Term) -> None:

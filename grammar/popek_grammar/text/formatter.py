@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from popek_grammar.assembly.columns import Row, print_rows, table_of
+from popek_grammar.text.columns import Row, print_rows, table_of
 from popek_grammar.text.layout import GOES_ON_AFTER
 from popek_grammar.text.parser import parse_text
 from popek_grammar.text.spacing import CLOSING, OPENING, Piece, raw_lines, spaced

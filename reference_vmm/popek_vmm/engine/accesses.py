@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
-from popek_grammar.meaning.evaluator import Ranges, Run
+from popek_grammar.meaning.evaluator import Run
 from popek_grammar.meaning.memory import Translated, acting_mode, consecutive, main_array, read_cells
 from popek_grammar.meaning.outcome import Outcome, TrapCase
+from popek_grammar.meaning.paths import Ranges
 from popek_grammar.meaning.state import State, symbolic
 from popek_grammar.meaning.terms import Term
 

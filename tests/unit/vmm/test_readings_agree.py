@@ -13,10 +13,10 @@ from popek_checker.solver.smt import Smt
 from popek_grammar import machine as m
 from popek_grammar.assembly.decode import Decoded, encode
 from popek_grammar.meaning import terms as t
-from popek_grammar.meaning.evaluator import Ranges
 from popek_grammar.meaning.instruction import execute, general
 from popek_grammar.meaning.memory import Translated
 from popek_grammar.meaning.outcome import Outcome
+from popek_grammar.meaning.paths import Ranges
 from popek_grammar.meaning.state import ArrayValue, State, symbolic
 from popek_grammar.meaning.terms import Term
 from popek_vmm.oracle import Oracle
