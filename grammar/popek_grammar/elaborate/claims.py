@@ -5,6 +5,7 @@ from __future__ import annotations
 from lark import Token, Tree
 
 from popek_grammar.elaborate import theorems
+from popek_grammar.elaborate.placements import placement
 from popek_grammar.elaborate.work import Work
 
 
@@ -13,7 +14,12 @@ def claims(work: Work) -> None:
     texts = work.sources.texts
     for node in work.each("placement"):
         with ctx.recover():
-            draft.placement = theorems.placement(ctx, node)
+            placed = placement(ctx, node, texts[ctx.file])
+            if placed.name in draft.placements:
+                first = ("first here", draft.placements[placed.name].span)
+                what = f"placement `{placed.name}`" if placed.name else "the machine's own placement"
+                ctx.report("E0203", f"{what} is declared twice", placed.span, other=first, help="give one of them a name")
+            draft.placements[placed.name] = placed
     for node in work.each("program"):
         draft.program = theorems.program(ctx, node)
     for node in work.each("theorem"):
@@ -21,7 +27,7 @@ def claims(work: Work) -> None:
             if theorems.elsewhere(ctx, node, work.config or ""):
                 ctx.absent[str(node.children[0])] = "it speaks of another configuration"
                 continue
-            made = theorems.theorem(ctx, node, tuple(draft.configs), texts[ctx.file])
+            made = theorems.theorem(ctx, node, tuple(draft.configs), texts[ctx.file], draft.placements)
             if not made.configs or work.config in made.configs:
                 for named in node.find_data("verdict_name"):
                     _known_instruction(work, named)

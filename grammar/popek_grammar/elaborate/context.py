@@ -184,3 +184,10 @@ def show(type_: m.Type) -> str:
             return name
         case _:
             return "nothing"
+
+
+def words(source: str, node: Node) -> str:
+    """The author's own words for an expression, on one line."""
+    if not isinstance(node, Tree) or node.meta.empty:
+        return str(node)
+    return " ".join(source[node.meta.start_pos : node.meta.end_pos].split())

@@ -279,7 +279,7 @@ def frozen(work: Work) -> m.Machine:
         instructions=draft.instructions, operand_kinds=draft.operand_kinds, aliases=tuple(draft.aliases),
         otherwise=draft.otherwise, lengths=tuple(draft.lengths), trap_stacks=draft.stacks, delegate=draft.delegate,
         interrupts=draft.interrupts,
-        translations=draft.translations, protections=draft.protections, placement=draft.placement,
+        translations=draft.translations, protections=draft.protections, placements=draft.placements,
         program=draft.program, theorems=draft.theorems, choices=ctx.choices, given=work.given, regions=draft.regions,
-        clocks=tuple(draft.clocks), devicetree=draft.devicetree, elf=draft.elf,
+        clocks=tuple(draft.clocks), devicetree=draft.devicetree, elf=draft.elf, mapped=tuple(draft.mapped),
     )  # fmt: skip

@@ -18,6 +18,9 @@ def platform(work: Work) -> None:
         with ctx.recover():
             _region(ctx, node, draft.regions)
     _wires_lead_somewhere(ctx, draft.regions)
+    for node in work.each("mapped"):
+        with ctx.recover():
+            _mapped(ctx, node, draft.mapped)
     for node in work.each("clock"):
         with ctx.recover():
             draft.clocks.extend(_clocks(ctx, node))
@@ -44,6 +47,25 @@ def _region(ctx: Context, node: Tree[Token], known: dict[str, m.Region]) -> None
     listed = wires.children if isinstance(wires, Tree) else ()
     made = tuple(_wire(ctx, each) for each in listed if isinstance(each, Tree))
     known[str(name)] = m.Region(str(name), start, count, None if device is None else str(device), ctx.span(node), made)
+
+
+def _mapped(ctx: Context, node: Tree[Token], known: list[m.Mapped]) -> None:
+    """State that lies in memory; added to `known` if it is there in this configuration."""
+    name, at, target, when = node.children
+    if when is not None and truth(ctx, when) is False:
+        return
+    array = ctx.arrays.get(str(name))
+    if array is None or not array.memory:
+        ctx.unknown("memory", str(name), node, [each.name for each in ctx.arrays.values() if each.memory])
+    found, start = place(ctx, target), constant(ctx, at)
+    if found.width % array.width:
+        ctx.fail("E0464", f"`{name}` has cells of {array.width} bits; {found.width} bits fill no number of them", target)
+    last = (start or 0) + found.width // array.width
+    if start is None or start < 0 or last > 1 << array.index_width:
+        ctx.fail("E0437", f"mapped state lies at a constant address of `{name}`", at)
+    if any(start < other.at + other.place.width // array.width and other.at < last for other in known if other.array == array.name):
+        ctx.fail("E0436", "this overlaps other mapped state", node)
+    known.append(m.Mapped(array.name, start, found, ctx.span(node)))
 
 
 def _wire(ctx: Context, node: Tree[Token]) -> m.Wire:

@@ -1,16 +1,15 @@
-"""Placement, theorem clauses, witness programs."""
+"""Theorem clauses, witness programs."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate.context import Context, Node, names, text_of
-from popek_grammar.elaborate.directions import check, condition
-from popek_grammar.elaborate.places import place
-from popek_grammar.elaborate.types import bits_type
+from popek_grammar.elaborate.context import Context, Node, names, text_of, words
+from popek_grammar.elaborate.directions import condition
 from popek_grammar.meaning.memory import MODELS
 
 SHOWS = (
@@ -20,36 +19,10 @@ SHOWS = (
 )  # fmt: skip
 
 
-def placement(ctx: Context, node: Tree[Token]) -> m.Placement:
-    """Popek and Goldberg's f."""
-    parameters: dict[str, int] = {}
-    host: list[tuple[str, m.Expr]] = []
-    where: list[m.Expr] = []
-    memory: tuple[str, m.Expr, m.Expr] | None = None
-    with ctx.scope(fresh=True):
-        for line in (child for child in node.children if isinstance(child, Tree)):
-            match line.data, line.children:
-                case "place_param", [name, type_]:
-                    type_found = bits_type(ctx, type_)  # type: ignore[arg-type]
-                    parameters[str(name)] = type_found.width
-                    ctx.locals = {**ctx.locals, str(name): type_found}
-                case "place_map", [target, expr]:
-                    found = place(ctx, target)
-                    if not isinstance(found, m.ScalarPlace):
-                        ctx.fail("E0266", "`host` places a plain piece of state", target)
-                    host.append((found.name, check(ctx, expr, m.Bits(found.width))))
-                case "place_where", [expr]:
-                    where.append(condition(ctx, expr))
-                case "place_memory", [name, base, size]:
-                    if str(name) not in ctx.arrays:
-                        ctx.unknown("memory", str(name), line, list(ctx.arrays))
-                    width = m.Bits(ctx.arrays[str(name)].index_width)
-                    memory = (str(name), check(ctx, base, width), check(ctx, size, width))
-    return m.Placement(tuple(parameters.items()), tuple(host), tuple(where), memory)
-
-
-def theorem(ctx: Context, node: Tree[Token], configs: tuple[str, ...], source: str) -> m.Theorem:
-    """One claim of the machine's author. `source` is the file's text, for the words of H."""
+def theorem(
+    ctx: Context, node: Tree[Token], configs: tuple[str, ...], source: str, placements: Collection[str]
+) -> m.Theorem:
+    """One claim of the machine's author. `source` is the file's text, for the words of H; `placements` the names of each f."""
     name, *lines = node.children
     made: dict[str, object] = {"memory": "view", "reading": "amended"}
     assume: list[tuple[m.Expr, str]] = []
@@ -65,13 +38,13 @@ def theorem(ctx: Context, node: Tree[Token], configs: tuple[str, ...], source: s
             ctx.unknown("config", config, node, list(configs))
     with ctx.scope(fresh=True):
         for line in (child for child in lines if isinstance(child, Tree)):
-            _theorem_line(ctx, line, made, assume, source)
+            _theorem_line(ctx, line, made, assume, source, placements)
     if "show" not in made:
         ctx.fail("E0421", f"theorem {name} shows nothing", node, help="show theorem1")
     return m.Theorem(
         str(name), made.get("guest"), made.get("host"), where, str(made["memory"]), str(made["reading"]),  # type: ignore[arg-type]
         tuple(assume), str(made["show"]), made.get("expect", m.Expectation("holds", ())), ctx.span(name),  # type: ignore[arg-type]
-        alone=bool(made.get("alone")),
+        alone=bool(made.get("alone")), placement=str(made.get("placement", "")),
     )  # fmt: skip
 
 
@@ -84,7 +57,8 @@ def elsewhere(ctx: Context, node: Tree[Token], config: str) -> bool:
 
 
 def _theorem_line(
-    ctx: Context, line: Tree[Token], made: dict[str, object], assume: list[tuple[m.Expr, str]], source: str
+    ctx: Context, line: Tree[Token], made: dict[str, object], assume: list[tuple[m.Expr, str]], source: str,
+    placements: Collection[str],
 ) -> None:
     match line.data, line.children:
         case "for_modes", [first, None]:
@@ -97,6 +71,8 @@ def _theorem_line(
             made["memory"] = _one_of(ctx, line, str(name), tuple(MODELS))
         case "reading", [name]:
             made["reading"] = _one_of(ctx, line, str(name), ("amended", "literal"))
+        case "under", [name]:
+            made["placement"] = _one_of(ctx, line, str(name), tuple(name for name in placements if name))
         case "assume", [expr]:
             assume.append((condition(ctx, expr), words(source, expr)))
         case "show", [name]:
@@ -124,13 +100,6 @@ def _one_of(ctx: Context, line: Tree[Token], name: str, known: tuple[str, ...]) 
     if name not in known:
         ctx.unknown("word", name, line, list(known))
     return name
-
-
-def words(source: str, node: Node) -> str:
-    """The author's own words for an expression, on one line."""
-    if not isinstance(node, Tree) or node.meta.empty:
-        return str(node)
-    return " ".join(source[node.meta.start_pos : node.meta.end_pos].split())
 
 
 PROGRAM = ("begin", "state", "csr", "end")

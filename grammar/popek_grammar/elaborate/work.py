@@ -41,7 +41,8 @@ class Draft:
     interrupts: m.Interrupts | None = None
     translations: dict[str, m.Translation] = field(default_factory=dict)
     protections: dict[str, m.Protection] = field(default_factory=dict)
-    placement: m.Placement | None = None
+    placements: dict[str, m.Placement] = field(default_factory=dict)
+    mapped: list[m.Mapped] = field(default_factory=list)
     regions: dict[str, m.Region] = field(default_factory=dict)
     clocks: list[m.Clock] = field(default_factory=list)
     devicetree: m.Devicetree | None = None

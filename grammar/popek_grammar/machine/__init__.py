@@ -41,7 +41,7 @@ from popek_grammar.machine.instructions import (
     Piece,
 )
 from popek_grammar.machine.machine import Machine
-from popek_grammar.machine.memory import Placement, Protection, Translation
+from popek_grammar.machine.memory import Held, Mapped, Placement, Protection, Translation
 from popek_grammar.machine.places import ConcatPlace, ElementPlace, Place, RegisterPlace, ScalarPlace, SlicePlace
 from popek_grammar.machine.platform import CLOCK_MASK, Clock, Devicetree, Region, Wire
 from popek_grammar.machine.state import Array, CsrSpace, Field, FieldKind, Modes, Register, Role, Scalar
@@ -99,6 +99,7 @@ __all__ = [
     "FragmentInfo",
     "Function",
     "Guard",
+    "Held",
     "If",
     "Instruction",
     "Interrupts",
@@ -109,6 +110,7 @@ __all__ = [
     "Literal",
     "Local",
     "Machine",
+    "Mapped",
     "Match",
     "MatchStmt",
     "Member",

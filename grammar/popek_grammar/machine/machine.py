@@ -8,7 +8,7 @@ from dataclasses import field
 from popek_grammar.machine.claims import Theorem
 from popek_grammar.machine.expressions import Expr
 from popek_grammar.machine.instructions import Alias, FragmentInfo, Function, Instruction, Layout, Length, OperandKind
-from popek_grammar.machine.memory import Placement, Protection, Translation
+from popek_grammar.machine.memory import Mapped, Placement, Protection, Translation
 from popek_grammar.machine.platform import Clock, Devicetree, Region
 from popek_grammar.machine.state import Array, CsrSpace, Modes, Register, Scalar
 from popek_grammar.machine.statements import Cause, Stmt
@@ -61,7 +61,7 @@ class Machine:
     interrupts: Interrupts | None
     translations: Mapping[str, Translation]
     protections: Mapping[str, Protection]
-    placement: Placement | None
+    placements: Mapping[str, Placement]
     program: tuple[tuple[str, str | None, str], ...]
     theorems: Mapping[str, Theorem]
     lengths: tuple[Length, ...] = ()
@@ -71,6 +71,7 @@ class Machine:
     clocks: tuple[Clock, ...] = ()
     devicetree: Devicetree | None = None
     elf: int | None = None
+    mapped: tuple[Mapped, ...] = ()
 
     @property
     def setting(self) -> str:
