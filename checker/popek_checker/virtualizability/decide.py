@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from popek_checker.solver.smt import Smt, Status
 from popek_checker.virtualizability.conditions import condition, exact_when
 from popek_checker.virtualizability.copies import pieces
-from popek_checker.virtualizability.questions import Ask, Copies, Literal, Subject
+from popek_checker.virtualizability.literal import Literal
+from popek_checker.virtualizability.questions import Ask, Copies, Subject
 from popek_checker.virtualizability.theorems import SHOWS
 from popek_checker.virtualizability.verdict import Claim, Finding, Row, Truth
 from popek_checker.virtualizability.witness import witness

@@ -2,22 +2,20 @@
 
 Each question is a disjunction of `Ask`s: if one is satisfiable the answer is yes, and its model is the evidence.
 The amended reading excludes all traps and lets host and guest hold different resource states (theory.md 1.4);
-the literal reading excludes memory traps only and follows every other trap through its entry (the 1974 text).
+the literal reading (`literal.py`) follows every trap but those of memory through its entry, as the 1974 text does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias
 
 from popek_checker.virtualizability.copies import (
     Copy,
     copy,
     finished,
     holds,
-    pieces,
     relocation,
     resources_differ,
     start,
@@ -25,14 +23,13 @@ from popek_checker.virtualizability.copies import (
     visible_differ,
     with_view_memory,
 )
+from popek_checker.virtualizability.executions import TWIN, Copies, Executions
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
-from popek_grammar.meaning.instruction import Operands
 from popek_grammar.meaning.state import ArrayValue, State
 from popek_grammar.meaning.terms import Term
 
-TWIN = "~"
-"""Suffix of the second copy's resource state."""
+__all__ = ["TWIN", "Ask", "Copies", "Subject"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,37 +42,9 @@ class Ask:
     constraints: tuple[Term, ...]
 
 
-Copies: TypeAlias = dict[tuple[int, str, str], Copy]
-"""Executions of one instruction by mode, suffix and memory model; terms are hash-consed, so claims can share them."""
-
-
 @dataclass(frozen=True)
-class Subject:
-    """One instruction under one claim: `guest` modes (least privileged first), the real mode `host`, invariant H."""
-
-    machine: m.Machine
-    operands: Operands
-    modes: tuple[int, ...]
-    host: int
-    memory: str
-    invariant: tuple[m.Expr, ...]
-    copies: Copies = field(default_factory=dict)
-    alone: bool = False
-
-    # -- copies ------------------------------------------------------------------------------------------------------
-
-    def copy(self, mode: int, suffix: str = "") -> Copy:
-        """The instruction at `mode`; kept, since many questions ask of the same copies."""
-        key = (mode, suffix, self.memory)
-        if key not in self.copies:
-            self.copies[key] = copy(self.machine, self.operands, start(self.machine, mode, suffix), self.memory)
-        return self.copies[key]
-
-    @cached_property
-    def host_copy(self) -> Copy:
-        """The deprivileged run: real mode, its own resource state, under H."""
-        made = self.copy(self.host, TWIN)
-        return replace(made, facts=(*made.facts, *(holds(self.machine, made.before, h) for h in self.invariant)))
+class Subject(Executions):
+    """One instruction under one claim, and what is asked of it."""
 
     @cached_property
     def relocated(self) -> bool:
@@ -113,22 +82,6 @@ class Subject:
         if name is None:
             return []
         return [t.eq(one.arrays[name].read(at), other.arrays[name].read(at)) for at in vector_cells(self.machine, name)]
-
-    def following(self, item: Copy) -> Term:
-        return t.add(item.before.scalars[self.machine.pc], self.operands.cells)
-
-    def label(self, mode: int) -> str:
-        return self.machine.modes.name(mode)
-
-    @property
-    def bare(self) -> tuple[int, ...]:
-        """The guest's modes above the real one; the real one, under settings of its own, when there is no other."""
-        return tuple(mode for mode in self.modes if mode != self.host) or self.modes
-
-    @property
-    def virtual(self) -> tuple[int, ...]:
-        """The modes that the guest's own machine has."""
-        return self.bare if self.alone else self.modes
 
     # -- the amended questions -----------------------------------------------------------------------------------------
 
@@ -191,14 +144,14 @@ class Subject:
                 one, other = self.pair(mode, mode, moved=True)
             else:
                 one = self.copy(mode)
-                other = self._only_roles(mode, (m.Role.MAP,))
+                other = self.only_roles(mode, (m.Role.MAP,))
             labels = (self.label(mode), f"{self.label(mode)} elsewhere")
             yield self._behaviour("location", one, other, labels)
 
     def behaviour_config(self, name: str, modes: tuple[int, ...]) -> Iterator[Ask]:
         """One control field (or input) differs."""
         for mode in modes:
-            one, other = self.copy(mode), self._only_names(mode, (name,))
+            one, other = self.copy(mode), self.only_names(mode, (name,))
             labels = (self.label(mode), f"{self.label(mode)}, other {name}")
             yield self._behaviour(f"config:{name}", one, other, labels)
 
@@ -218,7 +171,7 @@ class Subject:
     def leaks(self) -> Iterator[Ask]:
         """Hidden state decides what comes of the instruction: completion, trap, or any state that is not hidden."""
         for mode in self.modes:
-            one, other = self.copy(mode), self._only_roles(mode, (m.Role.HIDDEN,))
+            one, other = self.copy(mode), self.only_roles(mode, (m.Role.HIDDEN,))
             if one is other:
                 continue
             first, second = (finished(item, self.following(item)) for item in (one, other))
@@ -267,22 +220,6 @@ class Subject:
     def _memories(self) -> tuple[str, ...]:
         return (self.machine.main_memory,) if self.relocated and self.machine.main_memory else ()
 
-    def _only_roles(self, mode: int, roles: tuple[m.Role, ...]) -> Copy:
-        """The copy at `mode` in which only state of these roles is free, the rest shared with the unsuffixed copy."""
-        names = tuple(n for n, s in pieces(self.machine) if s.role in roles)
-        return self._only_names(mode, names)
-
-    def _only_names(self, mode: int, names: tuple[str, ...]) -> Copy:
-        base = self.copy(mode)
-        leaves = {leaf.name for leaf in t.free(self.roots(base))}
-        if not leaves & set(names):
-            return base
-        before = start(self.machine, mode, "")
-        twin = start(self.machine, mode, TWIN)
-        scalars = {n: twin.scalars[n] if n in names else v for n, v in before.scalars.items()}
-        arrays = {n: twin.arrays[n] if n in names else v for n, v in before.arrays.items()}
-        return copy(self.machine, self.operands, State(scalars, arrays), self.memory)
-
     def fingerprint(self) -> list[int]:
         """Digests of all that the answers depend on: the copies at every mode, the host's, and the relations between."""
         copies = [*(self.copy(mode) for mode in self.modes), self.host_copy]
@@ -290,22 +227,6 @@ class Subject:
             copies += [*self.pair(self.host, self.modes[-1], moved=True), *self.related(self.host)]
         roots = [root for item in copies for root in (*self.roots(item), *item.facts, item.memory_trap, item.other_trap)]
         return [root.key for root in roots]
-
-    def roots(self, item: Copy) -> list[Term]:
-        """Every term that says what the copy does."""
-        roots = [item.ok, *item.outcome.assumptions]
-        roots += [value for name, value in item.after.scalars.items() if value is not item.before.scalars.get(name)]
-        roots += [part for a in item.after.arrays.values() for w in a.writes for part in (w.guard, w.index, w.value)]
-        return roots
-
-    @cached_property
-    def configuration(self) -> tuple[str, ...]:
-        """The control fields and inputs that what the instruction does depends on, in some guest mode."""
-        roots = [root for mode in self.modes for root in self.roots(self.copy(mode))]
-        leaves = {leaf.name for leaf in t.free(roots)}
-        wanted = (m.Role.CONTROL, m.Role.ENV)
-        declared = pieces(self.machine)
-        return tuple(name for name, piece in declared if piece.role in wanted and name in leaves)
 
     # -- f: the guest inside the host ----------------------------------------------------------------------------------
 
@@ -370,50 +291,6 @@ class Subject:
             resources_differ(bare.before, bare.after, self.machine, fields),
             resources_differ(host.before, host.after, self.machine, fields),
         )
-
-
-class Literal(Subject):
-    """The 1974 text: only memory traps are excluded; any other trap is followed through its entry."""
-
-    def runs(self) -> Iterator[Ask]:
-        """Not privileged: same state but for the mode, no memory trap, and not (user traps and supervisor does not)."""
-        for mode in self.bare:
-            bare, user = self.same(mode)
-            bad = t.not_(t.and_(user.trap, bare.ok))
-            quiet = (t.not_(bare.memory_trap), t.not_(user.memory_trap))
-            yield Ask("runs", (self.label(mode), self.label(self.host)), (bare, user), (*quiet, bad))
-
-    def executable(self) -> Iterator[Ask]:
-        for mode in self.bare:
-            bare, user = self.same(mode)
-            quiet = (t.not_(bare.memory_trap), t.not_(user.memory_trap))
-            yield Ask("executable", (self.label(mode), self.label(self.host)), (bare, user), quiet)
-
-    def same(self, mode: int) -> tuple[Copy, Copy]:
-        """One state in two modes; H holds of it."""
-        bare, user = self.copy(mode), self.copy(self.host)
-        facts = tuple(holds(self.machine, user.before, h) for h in self.invariant)
-        return bare, replace(user, facts=(*user.facts, *facts))
-
-    def control(self, modes: tuple[int, ...]) -> Iterator[Ask]:
-        for mode in modes:
-            one = self.copy(mode)
-            after = finished(one, self.following(one))
-            differ = resources_differ(one.before, after, self.machine)
-            yield Ask("control_sensitive", (self.label(mode),), (one,), (t.not_(one.memory_trap), differ))
-
-    def _behaviour(self, question: str, one: Copy, other: Copy, labels: tuple[str, ...]) -> Ask:
-        if one.outcome is other.outcome:
-            return Ask(question, labels, (one, other), (t.FALSE,))
-        pair = [(item, finished(item, self.following(item))) for item in (one, other)]
-        quiet = [t.not_(item.memory_trap) for item in (one, other)]
-        kept = [t.not_(resources_differ(item.before, after, self.machine)) for item, after in pair]
-        first, second = (replace(item, outcome=replace(item.outcome, state=after)) for item, after in pair)
-        return Ask(question, labels, (one, other), (*quiet, *kept, self.seen(first, second)))
-
-    def trap_sensitive(self, modes: tuple[int, ...]) -> Iterator[Ask]:
-        """The 1974 text has no such class."""
-        return iter(())
 
 
 def _with(state: State, name: str, value: ArrayValue) -> State:

@@ -1,0 +1,54 @@
+"""The questions as the 1974 text has them: only memory traps are excluded; any other trap is followed through its entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from popek_checker.virtualizability.copies import Copy, finished, holds, resources_differ
+from popek_checker.virtualizability.questions import Ask, Subject
+from popek_grammar.meaning import terms as t
+
+
+class Literal(Subject):
+    """The 1974 text: only memory traps are excluded; any other trap is followed through its entry."""
+
+    def runs(self) -> Iterator[Ask]:
+        """Not privileged: same state but for the mode, no memory trap, and not (user traps and supervisor does not)."""
+        for mode in self.bare:
+            bare, user = self.same(mode)
+            bad = t.not_(t.and_(user.trap, bare.ok))
+            quiet = (t.not_(bare.memory_trap), t.not_(user.memory_trap))
+            yield Ask("runs", (self.label(mode), self.label(self.host)), (bare, user), (*quiet, bad))
+
+    def executable(self) -> Iterator[Ask]:
+        for mode in self.bare:
+            bare, user = self.same(mode)
+            quiet = (t.not_(bare.memory_trap), t.not_(user.memory_trap))
+            yield Ask("executable", (self.label(mode), self.label(self.host)), (bare, user), quiet)
+
+    def same(self, mode: int) -> tuple[Copy, Copy]:
+        """One state in two modes; H holds of it."""
+        bare, user = self.copy(mode), self.copy(self.host)
+        facts = tuple(holds(self.machine, user.before, h) for h in self.invariant)
+        return bare, replace(user, facts=(*user.facts, *facts))
+
+    def control(self, modes: tuple[int, ...]) -> Iterator[Ask]:
+        for mode in modes:
+            one = self.copy(mode)
+            after = finished(one, self.following(one))
+            differ = resources_differ(one.before, after, self.machine)
+            yield Ask("control_sensitive", (self.label(mode),), (one,), (t.not_(one.memory_trap), differ))
+
+    def _behaviour(self, question: str, one: Copy, other: Copy, labels: tuple[str, ...]) -> Ask:
+        if one.outcome is other.outcome:
+            return Ask(question, labels, (one, other), (t.FALSE,))
+        pair = [(item, finished(item, self.following(item))) for item in (one, other)]
+        quiet = [t.not_(item.memory_trap) for item in (one, other)]
+        kept = [t.not_(resources_differ(item.before, after, self.machine)) for item, after in pair]
+        first, second = (replace(item, outcome=replace(item.outcome, state=after)) for item, after in pair)
+        return Ask(question, labels, (one, other), (*quiet, *kept, self.seen(first, second)))
+
+    def trap_sensitive(self, modes: tuple[int, ...]) -> Iterator[Ask]:
+        """The 1974 text has no such class."""
+        return iter(())
