@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from popek_checker.solver.smt import Smt, Status
 from popek_checker.virtualizability.conditions import condition, exact_when
 from popek_checker.virtualizability.copies import pieces
+from popek_checker.virtualizability.embedding import seen_through
 from popek_checker.virtualizability.literal import Literal
 from popek_checker.virtualizability.questions import Ask, Copies, Subject
 from popek_checker.virtualizability.theorems import SHOWS
@@ -113,7 +114,10 @@ def make_subject(
     modes, host = virtual_modes(machine, claim), machine.modes.code(claim.host)
     operands = item_operands(machine, item)
     kind = Literal if claim.reading == "literal" else Subject
-    return kind(machine, operands, modes, host, claim.memory, invariant, {} if copies is None else copies, claim.alone)
+    placement = machine.placements.get(claim.placement)
+    seen = seen_through(machine, placement)
+    kept: Copies = {} if copies is None else copies
+    return kind(seen, operands, modes, host, claim.memory, invariant, kept, claim.alone, placement)
 
 
 def virtual_modes(machine: m.Machine, claim: Claim) -> tuple[int, ...]:

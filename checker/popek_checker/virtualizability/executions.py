@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
 
 from popek_checker.virtualizability.copies import Copy, copy, holds, pieces, start
+from popek_checker.virtualizability.embedding import Embedding
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.instruction import Operands
@@ -17,8 +19,9 @@ TWIN = "~"
 """Suffix of the second copy's resource state."""
 
 
-Copies: TypeAlias = dict[tuple[int, str, str], Copy]
-"""Executions of one instruction by mode, suffix and memory model; terms are hash-consed, so claims can share them."""
+Copies: TypeAlias = dict[tuple[int, str, str, tuple[str, ...]], Copy]
+"""Executions of one instruction by mode, suffix, memory model and what f lets through; terms are hash-consed, so claims can
+share them."""
 
 
 @dataclass(frozen=True)
@@ -33,21 +36,50 @@ class Executions:
     invariant: tuple[m.Expr, ...]
     copies: Copies = field(default_factory=dict)
     alone: bool = False
+    placement: m.Placement | None = None
+
+    @cached_property
+    def f(self) -> Embedding:
+        """Where the host has the guest's state."""
+        return Embedding(self.machine, self.placement, TWIN, self.memory == "translated")
 
     # -- copies ------------------------------------------------------------------------------------------------------
 
     def copy(self, mode: int, suffix: str = "") -> Copy:
         """The instruction at `mode`; kept, since many questions ask of the same copies."""
-        key = (mode, suffix, self.memory)
+        key = (mode, suffix, self.memory, self.placement.through if self.placement is not None else ())
         if key not in self.copies:
             self.copies[key] = copy(self.machine, self.operands, start(self.machine, mode, suffix), self.memory)
         return self.copies[key]
 
     @cached_property
     def host_copy(self) -> Copy:
-        """The deprivileged run: real mode, its own resource state, under H."""
-        made = self.copy(self.host, TWIN)
-        return replace(made, facts=(*made.facts, *(holds(self.machine, made.before, h) for h in self.invariant)))
+        """The deprivileged run: real mode, its own resource state, under H; what f holds is that of a guest in its top mode."""
+        return self.related(self.modes[-1])[1]
+
+    def related(self, mode: int) -> tuple[Copy, Copy]:
+        """A guest at `mode` and f of it: the host's state at the real mode, under H."""
+        guest, own = start(self.machine, mode, ""), start(self.machine, self.host, TWIN)
+        if not self.f.bends and not self.f.moves:
+            bare, real = self.copy(mode), self.copy(self.host, TWIN)
+        else:
+            guest, host = self.f.memories(guest, self.f.host(guest, own))
+            bare, real = (copy(self.machine, self.operands, state, self.memory) for state in (guest, host))
+        under = (*(holds(self.machine, real.before, h) for h in self.invariant), *self.f.where(guest))
+        return bare, replace(real, facts=(*real.facts, *under))
+
+    def embedded(self, mode: int, roles: frozenset[m.Role], free: Container[str] = ()) -> tuple[Copy, Copy]:
+        """A guest at `mode`, and the host's state with all virtual state the guest's own but what is `free`.
+
+        Only what f holds of `roles` is held. Memory is the same: moving it is `moved`'s.
+        """
+        guest = start(self.machine, mode, "")
+        own, twin = start(self.machine, self.host, ""), start(self.machine, self.host, TWIN)
+        scalars = {n: twin.scalars[n] if n in free else v for n, v in own.scalars.items()}
+        arrays = {n: twin.arrays[n] if n in free else v for n, v in own.arrays.items()}
+        host = self.f.host(guest, State(scalars, arrays), roles)
+        real = copy(self.machine, self.operands, host, self.memory)
+        return self.copy(mode), replace(real, facts=(*real.facts, *self.f.where(guest)))
 
     def following(self, item: Copy) -> Term:
         return t.add(item.before.scalars[self.machine.pc], self.operands.cells)

@@ -16,18 +16,18 @@ class Literal(Subject):
     def runs(self) -> Iterator[Ask]:
         """Not privileged: same state but for the mode, no memory trap, and not (user traps and supervisor does not)."""
         for mode in self.bare:
-            bare, user = self.same(mode)
+            bare, user = self.deprivileged(mode)
             bad = t.not_(t.and_(user.trap, bare.ok))
             quiet = (t.not_(bare.memory_trap), t.not_(user.memory_trap))
             yield Ask("runs", (self.label(mode), self.label(self.host)), (bare, user), (*quiet, bad))
 
     def executable(self) -> Iterator[Ask]:
         for mode in self.bare:
-            bare, user = self.same(mode)
+            bare, user = self.deprivileged(mode)
             quiet = (t.not_(bare.memory_trap), t.not_(user.memory_trap))
             yield Ask("executable", (self.label(mode), self.label(self.host)), (bare, user), quiet)
 
-    def same(self, mode: int) -> tuple[Copy, Copy]:
+    def deprivileged(self, mode: int) -> tuple[Copy, Copy]:
         """One state in two modes; H holds of it."""
         bare, user = self.copy(mode), self.copy(self.host)
         facts = tuple(holds(self.machine, user.before, h) for h in self.invariant)
@@ -40,14 +40,14 @@ class Literal(Subject):
             differ = resources_differ(one.before, after, self.machine)
             yield Ask("control_sensitive", (self.label(mode),), (one,), (t.not_(one.memory_trap), differ))
 
-    def _behaviour(self, question: str, one: Copy, other: Copy, labels: tuple[str, ...]) -> Ask:
+    def _behaviour(self, question: str, one: Copy, other: Copy, labels: tuple[str, ...], embedded: bool = False) -> Ask:
         if one.outcome is other.outcome:
             return Ask(question, labels, (one, other), (t.FALSE,))
         pair = [(item, finished(item, self.following(item))) for item in (one, other)]
         quiet = [t.not_(item.memory_trap) for item in (one, other)]
         kept = [t.not_(resources_differ(item.before, after, self.machine)) for item, after in pair]
         first, second = (replace(item, outcome=replace(item.outcome, state=after)) for item, after in pair)
-        return Ask(question, labels, (one, other), (*quiet, *kept, self.seen(first, second)))
+        return Ask(question, labels, (one, other), (*quiet, *kept, self.seen(first, second, embedded)))
 
     def trap_sensitive(self, modes: tuple[int, ...]) -> Iterator[Ask]:
         """The 1974 text has no such class."""

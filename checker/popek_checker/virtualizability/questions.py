@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from popek_checker.virtualizability.copies import (
+    RESOURCE,
     Copy,
     copy,
     finished,
-    holds,
     relocation,
     resources_differ,
     start,
@@ -26,10 +26,14 @@ from popek_checker.virtualizability.copies import (
 from popek_checker.virtualizability.executions import TWIN, Copies, Executions
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
-from popek_grammar.meaning.state import ArrayValue, State
+from popek_grammar.meaning.state import State
 from popek_grammar.meaning.terms import Term
 
 __all__ = ["TWIN", "Ask", "Copies", "Subject"]
+
+_MAP = frozenset({m.Role.MAP})
+_HELD = frozenset({*RESOURCE, m.Role.GUEST, m.Role.HIDDEN})
+"""Whatever f may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,32 +53,18 @@ class Subject(Executions):
     @cached_property
     def relocated(self) -> bool:
         """Whether memory is reached by a relocation that the machine says how to move (`placement`)."""
-        state = start(self.machine, self.modes[-1], "")
-        return self.memory == "translated" and self.machine.placement is not None and relocation(self.machine, state) is not None
+        return self.f.moves and relocation(self.machine, start(self.machine, self.modes[-1], "")) is not None
 
-    def pair(self, first: int, second: int, moved: bool) -> tuple[Copy, Copy]:
-        """Two copies whose views agree: same relocation, or one moved by an arbitrary distance."""
-        if not self.relocated:
-            return self.copy(first), self.copy(second, TWIN if moved else "")
-        one, other = start(self.machine, first, ""), start(self.machine, second, "")
-        if moved:
-            other = self._moved(one, other)
-        one = with_view_memory(self.machine, one, "")
-        other = with_view_memory(self.machine, other, TWIN)
-        pair = (
-            copy(self.machine, self.operands, one, "translated"),
-            copy(self.machine, self.operands, other, "translated"),
-        )
-        return pair[0], replace(pair[1], facts=(*pair[1].facts, *self._shared_vectors(one, other)))
+    def moved(self, mode: int) -> tuple[Copy, Copy]:
+        """Two copies at `mode` with the same view of memory, the second moved by the placement's distance: R and R (+) x."""
+        one = start(self.machine, mode, "")
+        return self._viewing(one, self.f.host(one, start(self.machine, mode, TWIN), _MAP))
 
-    def _moved(self, one: State, other: State) -> State:
-        """`other` with its map fields placed from those of `one`: R and R (+) x."""
-        placement = self.machine.placement
-        assert placement is not None
-        scalars = dict(other.scalars)
-        for name, value in placed(self.machine, one).items():
-            scalars[name] = value
-        return State(scalars, other.arrays)
+    def _viewing(self, one: State, other: State) -> tuple[Copy, Copy]:
+        """The copies from two states, with memories that agree where both have them in view."""
+        one, other = with_view_memory(self.machine, one, ""), with_view_memory(self.machine, other, TWIN)
+        first, second = (copy(self.machine, self.operands, state, self.memory) for state in (one, other))
+        return first, replace(second, facts=(*second.facts, *self._shared_vectors(one, other)))
 
     def _shared_vectors(self, one: State, other: State) -> list[Term]:
         """Fixed cells that trap entry reads are the same in both (Popek and Goldberg's footnote 4: E[1])."""
@@ -114,14 +104,14 @@ class Subject(Executions):
 
     def runs(self) -> Iterator[Ask]:
         """Not privileged: the deprivileged run completes in some state that H allows."""
-        host = self.host_copy
-        yield Ask("runs", (self.label(self.host),), (host,), (host.ok,))
+        for mode in self.virtual if self.f.bends else self.modes[-1:]:
+            _, host = self.related(mode)
+            yield Ask("runs", (self.label(self.host),), (host,), (host.ok,))
 
     def executable(self) -> Iterator[Ask]:
         """Not vacuous: somewhere the bare run completes and the deprivileged one traps, not by memory."""
-        host = self.host_copy
         for mode in self.bare:
-            bare = self.copy(mode)
+            bare, host = self.related(mode)
             yield Ask("executable", (self.label(mode), self.label(self.host)), (bare, host), (bare.ok, host.other_trap))
 
     def control(self, modes: tuple[int, ...]) -> Iterator[Ask]:
@@ -131,35 +121,55 @@ class Subject(Executions):
             yield Ask("control_sensitive", (self.label(mode),), (one,), (one.ok, self.changed(one)))
 
     def behaviour_mode(self) -> Iterator[Ask]:
-        """Two modes, all else the same, different visible results."""
+        """Two modes, all else the same, different visible results.
+
+        Where f holds state at what the guest's mode says, one of the two is the host's: no other pair is a guest and f of it.
+        """
+        bent = any(piece not in self.f.map for piece in self.f.apart | self.f.targets)
         for number, first in enumerate(self.modes):
             for second in self.modes[number + 1 :]:
-                one, other = self.pair(first, second, moved=False)
-                yield self._behaviour("mode", one, other, (self.label(first), self.label(second)))
+                if not bent:
+                    one, other = self.same(first, second)
+                    yield self._behaviour("mode", one, other, (self.label(first), self.label(second)))
+                elif self.host in (first, second):
+                    guest = second if first == self.host else first
+                    one, other = self.embedded(guest, _HELD - _MAP if self.relocated else _HELD)
+                    yield self._behaviour("mode", one, other, (self.label(guest), self.label(self.host)), embedded=True)
+
+    def same(self, first: int, second: int) -> tuple[Copy, Copy]:
+        """One state in two modes; of memory, what is in view."""
+        if not self.relocated:
+            return self.copy(first), self.copy(second)
+        return self._viewing(start(self.machine, first, ""), start(self.machine, second, ""))
 
     def behaviour_location(self, modes: tuple[int, ...]) -> Iterator[Ask]:
-        """The same view elsewhere: other map state, the same mode."""
+        """The same view elsewhere: other map state, the same mode; or what f holds of it."""
         for mode in modes:
-            if self.relocated:
-                one, other = self.pair(mode, mode, moved=True)
-            else:
-                one = self.copy(mode)
-                other = self.only_roles(mode, (m.Role.MAP,))
             labels = (self.label(mode), f"{self.label(mode)} elsewhere")
-            yield self._behaviour("location", one, other, labels)
+            if self.relocated:
+                yield self._behaviour("location", *self.moved(mode), labels)
+            elif any(self.f.speaks_of(name) for name in self.f.map):
+                pair = self.embedded(mode, _HELD, self.f.map)
+                yield self._behaviour("location", *pair, (labels[0], f"{self.label(self.host)} elsewhere"), embedded=True)
+            else:
+                yield self._behaviour("location", self.copy(mode), self.only_roles(mode, (m.Role.MAP,)), labels)
 
     def behaviour_config(self, name: str, modes: tuple[int, ...]) -> Iterator[Ask]:
-        """One control field (or input) differs."""
+        """One control field (or input) differs: freely, or as f holds it."""
         for mode in modes:
-            one, other = self.copy(mode), self.only_names(mode, (name,))
-            labels = (self.label(mode), f"{self.label(mode)}, other {name}")
-            yield self._behaviour(f"config:{name}", one, other, labels)
+            if self.f.speaks_of(name):
+                labels = (self.label(mode), f"{self.label(self.host)}, {name} as held")
+                yield self._behaviour(f"config:{name}", *self.embedded(mode, _HELD, {name}), labels, embedded=True)
+            else:
+                labels = (self.label(mode), f"{self.label(mode)}, other {name}")
+                yield self._behaviour(f"config:{name}", self.copy(mode), self.only_names(mode, (name,)), labels)
 
-    def _behaviour(self, question: str, one: Copy, other: Copy, labels: tuple[str, ...]) -> Ask:
+    def _behaviour(self, question: str, one: Copy, other: Copy, labels: tuple[str, ...], embedded: bool = False) -> Ask:
+        """Both complete and keep the resource state, and the visible results differ. `embedded`: the second is f of the first."""
         if one.outcome is other.outcome:
             return Ask(question, labels, (one, other), (t.FALSE,))
         kept = (t.not_(self.changed(one)), t.not_(self.changed(other)))
-        return Ask(question, labels, (one, other), (one.ok, other.ok, *kept, self.seen(one, other)))
+        return Ask(question, labels, (one, other), (one.ok, other.ok, *kept, self.seen(one, other, embedded)))
 
     def trap_sensitive(self, modes: tuple[int, ...]) -> Iterator[Ask]:
         """The deprivileged run completes where the bare one traps."""
@@ -191,17 +201,8 @@ class Subject(Executions):
         """A direct run that does not commute with f, or leaves its frame."""
         for mode in modes:
             bare, host = self.related(mode)
-            broken = t.or_(
-                t.not_(bare.ok),
-                self.changed_but_placed(bare, host),
-                visible_differ(bare.after, host.after, self.machine, self._memories),
-            )
-            yield Ask(
-                "exact",
-                (self.label(mode), self.label(self.host)),
-                (bare, host),
-                (host.ok, t.or_(broken, self.memories_differ(bare, host))),
-            )
+            broken = t.or_(t.not_(bare.ok), self.f.mismatch(bare, host))
+            yield Ask("exact", (self.label(mode), self.label(self.host)), (bare, host), (host.ok, broken))
 
     # -- relations between states ------------------------------------------------------------------------------------
 
@@ -209,111 +210,22 @@ class Subject(Executions):
         """The resource state is not what it was."""
         return resources_differ(item.before, item.after, self.machine)
 
-    def seen(self, one: Copy, other: Copy) -> Term:
+    def seen(self, one: Copy, other: Copy, embedded: bool = False) -> Term:
         """The visible results differ, memory compared through each one's view."""
-        if not self.relocated:
-            return visible_differ(one.after, other.after, self.machine)
-        plain = visible_differ(one.after, other.after, self.machine, self._memories)
-        return t.or_(plain, views_differ(one.after, other.after, one.before, other.before, self.machine))
-
-    @property
-    def _memories(self) -> tuple[str, ...]:
-        return (self.machine.main_memory,) if self.relocated and self.machine.main_memory else ()
+        skip = (self.machine.main_memory,) if self.relocated and self.machine.main_memory else ()
+        if embedded:
+            plain = self.f.mismatch(one, other, visible_only=True)
+        else:
+            plain = visible_differ(one.after, other.after, self.machine, skip)
+        return t.or_(plain, views_differ(one.after, other.after, one.before, other.before, self.machine)) if skip else plain
 
     def fingerprint(self) -> list[int]:
         """Digests of all that the answers depend on: the copies at every mode, the host's, and the relations between."""
         copies = [*(self.copy(mode) for mode in self.modes), self.host_copy]
         if self.relocated:
-            copies += [*self.pair(self.host, self.modes[-1], moved=True), *self.related(self.host)]
+            copies += [*self.moved(self.modes[-1]), *self.related(self.host)]
         roots = [root for item in copies for root in (*self.roots(item), *item.facts, item.memory_trap, item.other_trap)]
         return [root.key for root in roots]
-
-    # -- f: the guest inside the host ----------------------------------------------------------------------------------
-
-    def related(self, mode: int) -> tuple[Copy, Copy]:
-        """A guest at `mode` and the host state f of it, at the real mode, under H."""
-        placement = self.machine.placement
-        if not self.relocated or placement is None or placement.memory is None:
-            return self.copy(mode), self.host_copy
-        guest = start(self.machine, mode, "")
-        where = [holds_with(self.machine, guest, condition) for condition in placement.where]
-        host = self._moved(guest, start(self.machine, self.host, TWIN))
-        guest, host = self._placed_memories(guest, host)
-        bare = copy(self.machine, self.operands, guest, "translated")
-        real = copy(self.machine, self.operands, host, "translated")
-        facts = (*real.facts, *where, *(holds(self.machine, host, h) for h in self.invariant))
-        return bare, replace(real, facts=facts)
-
-    def _placed_memories(self, guest: State, host: State) -> tuple[State, State]:
-        """Guest cell a is host cell base + a, for a below size; all else is each one's own."""
-        name, base, size = self._memory_placement(guest)
-        array = self.machine.arrays[name]
-
-        def guest_base(index: Term) -> Term:
-            own = t.apply(f"{name}.outside", array.width, (index,))
-            return t.ite(t.ult(index, size), t.apply("guest", array.width, (index,)), own)
-
-        def host_base(index: Term) -> Term:
-            back = t.sub(index, base)
-            own = t.apply(f"{name}.outside{TWIN}", array.width, (index,))
-            return t.ite(t.ult(back, size), t.apply("guest", array.width, (back,)), own)
-
-        return _with(guest, name, ArrayValue(array, guest_base)), _with(host, name, ArrayValue(array, host_base))
-
-    def _memory_placement(self, guest: State) -> tuple[str, Term, Term]:
-        placement = self.machine.placement
-        assert placement is not None and placement.memory is not None
-        name, base, size = placement.memory
-        width = self.machine.arrays[name].index_width
-        return name, *(t.resize(holds_with(self.machine, guest, e), width) for e in (base, size))  # type: ignore[return-value]
-
-    def memories_differ(self, bare: Copy, host: Copy) -> Term:
-        """Some host cell is not what f makes of the guest's memory, or lies outside and changed."""
-        placement = self.machine.placement
-        if not self.relocated or placement is None or placement.memory is None:
-            return t.FALSE
-        name, base, size = self._memory_placement(bare.before)
-        place = t.var(f"at.{name}", self.machine.arrays[name].index_width)
-        back = t.sub(place, base)
-        expected = t.ite(t.ult(back, size), bare.after.arrays[name].read(back), host.before.arrays[name].read(place))
-        return t.ne(host.after.arrays[name].read(place), expected)
-
-    def changed_but_placed(self, bare: Copy, host: Copy) -> Term:
-        """The guest's resource state changed in a way that f does not carry to the host, or the host's changed."""
-        placement = self.machine.placement
-        if not self.relocated or placement is None:
-            return t.or_(self.changed(bare), self.changed(host))
-        fields = tuple(name for name, _ in placement.host)
-        expected = placed(self.machine, bare.after)
-        carried = t.or_(*(t.ne(host.after.scalars[name], value) for name, value in expected.items()))
-        return t.or_(
-            carried,
-            resources_differ(bare.before, bare.after, self.machine, fields),
-            resources_differ(host.before, host.after, self.machine, fields),
-        )
-
-
-def _with(state: State, name: str, value: ArrayValue) -> State:
-    return State(dict(state.scalars), {**state.arrays, name: value})
-
-
-def placed(machine: m.Machine, guest: State) -> dict[str, Term]:
-    """The host's map fields that f makes of a guest state."""
-    placement = machine.placement
-    assert placement is not None
-    return {name: holds_with(machine, guest, expr) for name, expr in placement.host}
-
-
-def holds_with(machine: m.Machine, state: State, expr: m.Expr) -> Term:
-    """An expression of the placement, its parameters free constants."""
-    from popek_grammar.meaning.evaluator import Run
-    from popek_grammar.meaning.memory import Translated
-
-    placement = machine.placement
-    assert placement is not None
-    run = Run(machine, state.copy(), Translated())
-    run.env = {name: t.var(f"placement.{name}", width) for name, width in placement.parameters}
-    return run.value(expr)
 
 
 def vector_cells(machine: m.Machine, memory: str) -> list[Term]:

@@ -16,7 +16,8 @@ def claim_of(machine: m.Machine, theorem: m.Theorem, default: Claim) -> Claim:
     """What a theorem clause is relative to."""
     guest = machine.modes.name(theorem.guest) if theorem.guest is not None else default.guest
     host = machine.modes.name(theorem.host) if theorem.host is not None else default.host
-    return Claim(guest, host, theorem.memory, theorem.reading, tuple(text for _, text in theorem.assume), theorem.alone)
+    given = tuple(text for _, text in theorem.assume)
+    return Claim(guest, host, theorem.memory, theorem.reading, given, theorem.alone, theorem.placement)
 
 
 def judge(theorem: m.Theorem, claim: Claim, rows: Sequence[Row]) -> TheoremResult:

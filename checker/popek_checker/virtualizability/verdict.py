@@ -149,7 +149,7 @@ def negation(truth: Truth) -> Truth:
 class Claim:
     """What a verdict is relative to: guest and host mode, host invariant H, memory model, reading.
 
-    `alone`: the guest's machine has the mode `guest` and no other.
+    `alone`: the guest's machine has the mode `guest` and no other. `placement` names the machine's f that is meant.
     """
 
     guest: str
@@ -158,6 +158,7 @@ class Claim:
     reading: str = "amended"
     invariant: tuple[str, ...] = ()
     alone: bool = False
+    placement: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,8 @@ def _mapped(ctx: Context, node: Tree[Token], known: list[m.Mapped]) -> None:
     last = (start or 0) + found.width // array.width
     if start is None or start < 0 or last > 1 << array.index_width:
         ctx.fail("E0437", f"mapped state lies at a constant address of `{name}`", at)
-    if any(start < other.at + other.place.width // array.width and other.at < last for other in known if other.array == array.name):
+    beside = [other for other in known if other.array == array.name]
+    if any(start < other.at + other.place.width // array.width and other.at < last for other in beside):
         ctx.fail("E0436", "this overlaps other mapped state", node)
     known.append(m.Mapped(array.name, start, found, ctx.span(node)))
 

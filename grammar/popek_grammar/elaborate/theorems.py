@@ -19,9 +19,7 @@ SHOWS = (
 )  # fmt: skip
 
 
-def theorem(
-    ctx: Context, node: Tree[Token], configs: tuple[str, ...], source: str, placements: Collection[str]
-) -> m.Theorem:
+def theorem(ctx: Context, node: Tree[Token], configs: tuple[str, ...], source: str, placements: Collection[str]) -> m.Theorem:
     """One claim of the machine's author. `source` is the file's text, for the words of H; `placements` the names of each f."""
     name, *lines = node.children
     made: dict[str, object] = {"memory": "view", "reading": "amended"}
@@ -57,7 +55,11 @@ def elsewhere(ctx: Context, node: Tree[Token], config: str) -> bool:
 
 
 def _theorem_line(
-    ctx: Context, line: Tree[Token], made: dict[str, object], assume: list[tuple[m.Expr, str]], source: str,
+    ctx: Context,
+    line: Tree[Token],
+    made: dict[str, object],
+    assume: list[tuple[m.Expr, str]],
+    source: str,
     placements: Collection[str],
 ) -> None:
     match line.data, line.children:

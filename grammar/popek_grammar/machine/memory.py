@@ -42,7 +42,7 @@ class Protection:
 
 @record
 class Held:
-    """The host has `target` (element `index` of it, for an array) at `value`, over the guest's state and the monitor's constants."""
+    """The host has `target` (of an array: element `index`) at `value`, over the guest's state and the monitor's constants."""
 
     target: str
     index: int | None
@@ -89,7 +89,7 @@ class Placement:
 
 @record
 class Mapped:
-    """`place` is seen by loads and stores, after translation, in cells `at` and on of memory `array`, in the memory's byte order."""
+    """Loads and stores see `place`, after translation, in cells `at` and on of memory `array`, in the memory's byte order."""
 
     array: str
     at: int
