@@ -55,10 +55,13 @@ class Subject(Executions):
         """Whether memory is reached by a relocation that the machine says how to move (`placement`)."""
         return self.f.moves and relocation(self.machine, start(self.machine, self.modes[-1], "")) is not None
 
-    def moved(self, mode: int) -> tuple[Copy, Copy]:
-        """Two copies at `mode` with the same view of memory, the second moved by the placement's distance: R and R (+) x."""
+    def moved(self, mode: int, roles: frozenset[m.Role]) -> tuple[Copy, Copy]:
+        """Two copies at `mode` with the same view of memory, the second moved by the placement's distance: R and R (+) x.
+
+        Of what f holds, only state of `roles` is.
+        """
         one = start(self.machine, mode, "")
-        return self._viewing(one, self.f.host(one, start(self.machine, mode, TWIN), _MAP))
+        return self._viewing(one, self.f.host(one, start(self.machine, mode, TWIN), roles))
 
     def _viewing(self, one: State, other: State) -> tuple[Copy, Copy]:
         """The copies from two states, with memories that agree where both have them in view."""
@@ -143,12 +146,14 @@ class Subject(Executions):
         return self._viewing(start(self.machine, first, ""), start(self.machine, second, ""))
 
     def behaviour_location(self, modes: tuple[int, ...]) -> Iterator[Ask]:
-        """The same view elsewhere: other map state, the same mode; or what f holds of it."""
+        """The same view elsewhere: other map state, the same mode; in the real mode, wherever f has the guest's state."""
+        held_map = any(self.f.speaks_of(name) for name in self.f.map)
         for mode in modes:
             labels = (self.label(mode), f"{self.label(mode)} elsewhere")
+            placed = self.f.bends and mode == self.host
             if self.relocated:
-                yield self._behaviour("location", *self.moved(mode), labels)
-            elif any(self.f.speaks_of(name) for name in self.f.map):
+                yield self._behaviour("location", *self.moved(mode, _HELD if placed else _MAP), labels, embedded=placed)
+            elif placed or held_map:
                 pair = self.embedded(mode, _HELD, self.f.map)
                 yield self._behaviour("location", *pair, (labels[0], f"{self.label(self.host)} elsewhere"), embedded=True)
             else:
@@ -223,7 +228,7 @@ class Subject(Executions):
         """Digests of all that the answers depend on: the copies at every mode, the host's, and the relations between."""
         copies = [*(self.copy(mode) for mode in self.modes), self.host_copy]
         if self.relocated:
-            copies += [*self.moved(self.modes[-1]), *self.related(self.host)]
+            copies += [*self.moved(self.modes[-1], _MAP), *self.related(self.host)]
         roots = [root for item in copies for root in (*self.roots(item), *item.facts, item.memory_trap, item.other_trap)]
         return [root.key for root in roots]
 
