@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from popek_checker.difference.common import SIDES
-from popek_checker.difference.compare import CHOICE, FETCHED, OTHER, Ends, Pair, Side, Unit
+from popek_checker.difference.compare import Ends, Pair
 from popek_checker.difference.delta import Contrast, Ending, Point
+from popek_checker.difference.sides import CHOICE, FETCHED, OTHER, Side, Unit
 from popek_checker.solver.smt import Model
 from popek_checker.virtualizability.program import text_of
 from popek_checker.virtualizability.verdict import Witness

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, replace
 
-from popek_checker.difference.compare import CARRIED, Pair, Side, Unit, between, instructions, item
+from popek_checker.difference.compare import CARRIED, Pair, between, instructions
 from popek_checker.difference.contrast import contrast
 from popek_checker.difference.declared import changes
 from popek_checker.difference.delta import Change, Delta, DeltaRow, Status, Subject
 from popek_checker.difference.sets import chosen, compare_sets
+from popek_checker.difference.sides import Side, Unit, item
 from popek_checker.solver.cache import machine_digest, text_key
 from popek_checker.solver.sharing import Shared
 from popek_checker.solver.smt import Smt, kept_solver

@@ -6,8 +6,9 @@ and from then on is not enough; when no state is left, the one's results are amo
 
 from __future__ import annotations
 
-from popek_checker.difference.compare import CHOICE, OTHER, Ends, Pair, Unit
+from popek_checker.difference.compare import Ends, Pair
 from popek_checker.difference.delta import Status
+from popek_checker.difference.sides import CHOICE, OTHER, Unit
 from popek_checker.solver.smt import Model, Smt
 from popek_checker.solver.smt import Status as Answered
 from popek_checker.virtualizability.witness import minimise

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar, assert_never
+from typing import assert_never
 
+from popek_checker.explanation.known import known, live_arms
 from popek_grammar import machine as m
-
-Arm = TypeVar("Arm")
 
 ANY_CSR = "any CSR"
 """Stands for the CSR that an operand picks."""
@@ -98,7 +97,7 @@ class _Collector:
                 self.statements(no if not known else ())
             case m.MatchStmt(subject, arms):
                 self.expr(subject)
-                for body in _live_arms(self.known(subject), arms):
+                for body in live_arms(self.known(subject), arms):
                     self.statements(body)
             case m.For(body=body):
                 self.statements(body)
@@ -228,7 +227,7 @@ class _Collector:
                 self.exprs((yes,) if known else (no,) if known == 0 else (yes, no))
             case m.Match(subject, arms, _):
                 self.expr(subject)
-                self.exprs(_live_arms(self.known(subject), arms))
+                self.exprs(live_arms(self.known(subject), arms))
             case m.Call(function, arguments, _):
                 self.exprs(arguments)
                 if self.first(f"call {self.access}", function):
@@ -291,30 +290,8 @@ class _Collector:
         self.access = outer
 
     def known(self, expr: m.Expr) -> int | None:
-        """The value of an expression over literals and the family's constants; None when it is not one."""
-        match expr:
-            case m.Literal(value, _):
-                return value
-            case m.Local(name, _):
-                return self.constants.get(name)
-            case m.Binary("==", left, right, _):
-                a, b = self.known(left), self.known(right)
-                return None if a is None or b is None else int(a == b)
-            case m.Member(operand, ranges, _):
-                value_or_none = self.known(operand)
-                return None if value_or_none is None else int(any(a <= value_or_none <= b for a, b in ranges))
-            case m.Unary("not", operand, _):
-                inner = self.known(operand)
-                return None if inner is None else 1 - inner
-            case _:
-                return None
-
-
-def _live_arms(known: int | None, arms: tuple[tuple[tuple[int, ...], Arm], ...]) -> list[Arm]:
-    """The arms that can be taken: one when the subject is known."""
-    if known is None:
-        return [arm for _, arm in arms]
-    return [arm for values, arm in arms if not values or known in values][:1]
+        """The value that the family's constants give an expression; None when they do not."""
+        return known(expr, self.constants)
 
 
 def _access_kind(name: str, arguments: tuple[m.Expr, ...]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate import traps
+from popek_grammar.elaborate import causes
 from popek_grammar.elaborate.directions import check, condition
 from popek_grammar.elaborate.statements import block
 from popek_grammar.elaborate.types import type_of
@@ -34,7 +34,7 @@ def function(work: Work, node: Tree[Token]) -> None:
     assert isinstance(body, Tree)
     before, problems = set(ctx.names_used), len(ctx.problems)
     specials: dict[str, m.Type] = {"insn": m.Bits(ctx.pc_width()), "next_pc": m.Bits(ctx.pc_width())}
-    specials |= traps.access_scope(ctx, ctx.pc_width())
+    specials |= causes.access_scope(ctx, ctx.pc_width())
     with ctx.scope(dict(known.parameters), fresh=True, specials=specials, returns=known.result):
         ctx.names_used = set()
         if body.data == "block":

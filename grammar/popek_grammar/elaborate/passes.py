@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate import instructions, state, traps
+from popek_grammar.elaborate import causes, instructions, registers, state, translations, traps
 from popek_grammar.elaborate.choices import choices, headers
 from popek_grammar.elaborate.claims import claims
 from popek_grammar.elaborate.constants import truth
@@ -62,29 +62,29 @@ def _machine(work: Work) -> m.Machine | None:
 def declared_state(work: Work) -> None:
     """Layouts, state, registers and CSRs by name and width; their expressions wait in `work.pending`."""
     ctx = work.ctx
-    pending: list[state.Pending] = []
+    pending: list[registers.Pending] = []
     for node in work.each("layout"):
         with ctx.recover(next((c for c in node.children if isinstance(c, Token) and c.type == "NAME"), None)):
             name, type_, *fields = (c for c in node.children if not isinstance(c, Token) or c.type == "NAME")
             width = bits_type(ctx, type_).width  # type: ignore[arg-type]
             listed = [f for f in fields if isinstance(f, Tree)]
-            ctx.layouts[str(name)] = m.Layout(str(name), width, traps.layout_fields(ctx, listed, width))
+            ctx.layouts[str(name)] = m.Layout(str(name), width, translations.layout_fields(ctx, listed, width))
     for node in work.each("state"):
         for line in (child for child in node.children if isinstance(child, Tree) and child.data == "state_line"):
             with ctx.recover(line.children[0]):
                 state.declare_state(ctx, line)
     for node in work.each("register"):
         with ctx.recover(node.children[0]):
-            state.declare_register(ctx, node, pending)
+            registers.declare_register(ctx, node, pending)
     for node in work.each("csr_space"):
         with ctx.recover():
             ctx.csr_width = bits_type(ctx, node.children[1]).width  # type: ignore[arg-type]
     for node in work.each("csr"):
         with ctx.recover(node.children[0]):
-            state.declare_csr(ctx, node, pending)
+            registers.declare_csr(ctx, node, pending)
     for node in work.each("csr_view"):
         with ctx.recover(node.children[0]):
-            state.declare_view(ctx, node, pending)
+            registers.declare_view(ctx, node, pending)
     for node in work.each("roles"):
         with ctx.recover():
             state.assign_role(ctx, node)
@@ -98,7 +98,7 @@ def declared_names(work: Work) -> None:
     ctx = work.ctx
     for node in work.each("causes"):
         with ctx.recover():
-            work.draft.causes = traps.causes(ctx, node, work.draft.causes)
+            work.draft.causes = causes.causes(ctx, node, work.draft.causes)
     ctx.fault_kinds = {str(node.children[0]) for node in work.each("fault_kind")}
     stacks = []
     for node in work.each("trap_stack"):
@@ -116,12 +116,12 @@ def meanings(work: Work) -> None:
     ctx, draft = work.ctx, work.draft
     for waiting in work.pending:
         with ctx.recover():
-            state.finish(ctx, waiting)
+            registers.finish(ctx, waiting)
     memory = next((array for array in ctx.arrays.values() if array.memory), None)
     address = memory.index_width if memory is not None else ctx.pc_width()
     for node in work.each("fault_kind"):
         with ctx.recover():
-            draft.faults[str(node.children[0])] = traps.fault(ctx, node, ctx.pc_width())
+            draft.faults[str(node.children[0])] = causes.fault(ctx, node, ctx.pc_width())
     for node in work.each("acting"):
         with ctx.recover(), ctx.scope(fresh=True, specials={"access": m.ACCESS}):
             draft.acting = check(ctx, node.children[0], m.Mode())
@@ -134,12 +134,12 @@ def meanings(work: Work) -> None:
     no_recursion(work)
     for node in work.each("translation"):
         with ctx.recover():
-            made = traps.translation(ctx, node, address)
+            made = translations.translation(ctx, node, address)
             if made is not None:
                 draft.translations[made.name] = made
     for node in work.each("protection"):
         with ctx.recover():
-            checked = traps.protection(ctx, node, address, ctx.pc_width())
+            checked = translations.protection(ctx, node, address, ctx.pc_width())
             if checked is not None:
                 draft.protections[checked.name] = checked
     _instructions(work)

@@ -11,7 +11,7 @@ from popek_grammar import machine as m
 from popek_grammar.elaborate import expressions
 from popek_grammar.elaborate.context import Context
 from popek_grammar.elaborate.encodings import Alternative
-from popek_grammar.elaborate.state import Pending
+from popek_grammar.elaborate.registers import Pending
 from popek_grammar.text.source import Declaration, SourceSet
 
 

@@ -23,6 +23,7 @@ def tried(file: str, config: str) -> list[Fate]:
         return fates(Trial(texts, config, claim, tuple(mutants(texts))), pool, 16)
 
 
+@pytest.mark.timeout(900)  # a verdict a mutant: three minutes for IA-32 where others use the processors too
 @pytest.mark.parametrize(
     ("file", "config", "noticed"),
     [

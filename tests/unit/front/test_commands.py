@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 import sys
@@ -10,8 +9,8 @@ import sys
 import click
 import pytest
 from click.testing import CliRunner
+from command import environment
 
-from machines import SPEC
 from popek.cli import popek
 from popek.commands import SUMMARIES
 
@@ -43,11 +42,7 @@ def test_the_list_imports_no_command() -> None:
     code = "import sys, popek.cli\nfrom click.testing import CliRunner\n"
     code += "print(CliRunner().invoke(popek.cli.popek, ['--help']).output)\n"
     code += "print(sorted(name for name in sys.modules if name.startswith('popek')))"
-    root = SPEC.parent
-    paths = os.pathsep.join(str(root / part) for part in ("grammar", "checker", "reference_vmm"))
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": paths}
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment())
     assert "virtualizable" in done.stdout
     assert done.stdout.splitlines()[-1] == "['popek', 'popek.cli', 'popek.commands', 'popek.commands.options']"
 

@@ -7,13 +7,13 @@ import re
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from command import popek
+from command import popek, running
 
 from machines import SPEC
 
@@ -21,19 +21,13 @@ MACHINE = str(SPEC / "x86" / "ia32.isa")
 SOME = [f"--instr={name}" for name in ("nop", "sgdt", "popf", "lsl", "iret", "call_far", "int_n", "ret_far", "lar", "verr")]
 
 
-def started(cache: Path) -> subprocess.Popen[str]:
-    """A check of some slow instructions that has begun to keep rows."""
-    paths = os.pathsep.join(str(SPEC.parent / part) for part in ("grammar", "checker", "reference_vmm"))
-    env = {**os.environ, "PYTHONPATH": paths, "POPEK_CACHE_DIR": str(cache)}
-    command = [sys.executable, "-c", "from popek.cli import main; main()", "check", MACHINE, "--jobs", "2", *SOME]
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=env, start_new_session=True)
+def begin(process: subprocess.Popen[str], cache: Path) -> None:
+    """Waits until a check has begun to keep rows."""
     deadline = time.monotonic() + 100
     while not kept(cache):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    return process
 
 
 def kept(cache: Path) -> int:
@@ -45,11 +39,22 @@ def kept(cache: Path) -> int:
         return 0
 
 
+@pytest.fixture
+def background() -> Iterator[None]:
+    """Where SIGINT is ignored, as in the background of a script: what is started there begins so."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("background")
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_check_goes_on_where_it_was(tmp_path: Path, stop: signal.Signals) -> None:
-    process = started(tmp_path)
-    os.killpg(process.pid, stop)
-    _, errors = process.communicate(timeout=30)
+    pipe = subprocess.PIPE
+    with running("check", MACHINE, "--jobs", "2", *SOME, cache=tmp_path, stdout=pipe, stderr=pipe, text=True) as process:
+        begin(process, tmp_path)
+        os.killpg(process.pid, stop)
+        _, errors = process.communicate(timeout=30)
     assert process.returncode == (130 if stop is signal.SIGINT else -stop)
     assert "Traceback" not in errors
     if stop is signal.SIGINT:

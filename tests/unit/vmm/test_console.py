@@ -6,11 +6,11 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from command import popek, running
 
 from machines import SPEC, machine
 from popek_grammar.assembly.assemble import assemble
@@ -33,6 +33,12 @@ wait:
 """
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the machine's compiled code is kept from test to test."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
     """A guest that prints `>`, and then every key."""
@@ -52,13 +58,13 @@ def until(fd: int, wanted: bytes, seconds: float = 60) -> bytes:
 
 
 @pytest.mark.parametrize("how", ["keys", "signal"])
-def test_the_terminal_is_as_before(image: Path, how: str) -> None:
+def test_the_terminal_is_as_before(image: Path, cache: Path, how: str) -> None:
     """Left by Ctrl-A X (exit code 0, the state is printed) or interrupted (130)."""
     leader, follower = pty.openpty()
     before = termios.tcgetattr(follower)
-    command = [sys.executable, "-m", "popek", "run", str(SPEC / "riscv/riscv.isa"), str(image), "--console"]
+    command = ("run", str(SPEC / "riscv/riscv.isa"), str(image), "--console")
     try:
-        with subprocess.Popen(command, stdin=follower, stdout=follower, stderr=subprocess.PIPE) as running:
+        with running(*command, cache=cache, stdin=follower, stdout=follower, stderr=subprocess.PIPE) as process:
             until(leader, b">")
             assert termios.tcgetattr(follower) != before
             os.write(leader, b"q\x01\x01")
@@ -66,9 +72,9 @@ def test_the_terminal_is_as_before(image: Path, how: str) -> None:
             if how == "keys":
                 os.write(leader, b"\x01x")
             else:
-                running.send_signal(signal.SIGINT)
-            _, told = running.communicate(timeout=60)
-        assert running.returncode == (0 if how == "keys" else 130)
+                process.send_signal(signal.SIGINT)
+            _, told = process.communicate(timeout=60)
+        assert process.returncode == (0 if how == "keys" else 130)
         assert (b"left after" in told and b"X[8] = 0x10000000" in told) == (how == "keys")
         assert b"Traceback" not in told
         assert termios.tcgetattr(follower) == before
@@ -77,11 +83,11 @@ def test_the_terminal_is_as_before(image: Path, how: str) -> None:
         os.close(follower)
 
 
-def test_input_from_a_pipe_and_no_such_disk(image: Path) -> None:
+def test_input_from_a_pipe_and_no_such_disk(image: Path, cache: Path) -> None:
     """A pipe is read like keys, and its end ends nothing; a disk that is not there is said to be so."""
-    command = [sys.executable, "-m", "popek", "run", str(SPEC / "riscv/riscv.isa"), str(image)]
-    piped = subprocess.run([*command, "--console", "--max-instructions", "60000"], input=b"abc", capture_output=True, check=False)
-    assert (piped.returncode, piped.stdout) == (124, b">abc")
-    missing = subprocess.run([*command, "--disk", "/nowhere/disk"], capture_output=True, text=True, check=False)
+    command = ("run", str(SPEC / "riscv/riscv.isa"), str(image))
+    piped = popek(*command, "--console", "--max-instructions", "60000", text="abc", cache=cache)
+    assert (piped.returncode, piped.stdout) == (124, ">abc")
+    missing = popek(*command, "--disk", "/nowhere/disk", cache=cache)
     assert missing.returncode == 2
     assert "/nowhere/disk" in missing.stderr

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from command import START, environment
 
 from machines import SPEC, machine
 
@@ -112,12 +113,10 @@ main()
 def start(cache: Path, image: Path, *before: str) -> subprocess.Popen[str]:
     """`popek run` of the stack machine for 50 steps, with its own cache. Without `before` it is the plain command."""
     image.write_bytes(bytes(64))
-    command = before or ("-c", "from popek.cli import main; main()")
-    folders = os.pathsep.join(str(SPEC.parent / part) for part in ("grammar", "checker", "reference_vmm"))
+    command = before or ("-c", START)
     return subprocess.Popen(
         [sys.executable, *command, "run", FILE, str(image), "--max-instructions", "50", "--stats"],
-        env={**os.environ, "PYTHONPATH": folders, "POPEK_CACHE_DIR": str(cache)},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment(cache), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 

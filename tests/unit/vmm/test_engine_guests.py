@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from command import environment
 
 from machines import SPEC, machine
 from popek_grammar.assembly.assemble import assemble
@@ -245,11 +245,6 @@ def test_checking_needs_no_llvm() -> None:
     code += "print({'llvmlite', 'elftools'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
-
-
-def environment() -> dict[str, str]:
-    root = SPEC.parent
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(str(root / part) for part in ("grammar", "checker", "reference_vmm"))}
 
 
 def test_spoilt_cache_entry_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
