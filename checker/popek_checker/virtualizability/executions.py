@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
 
-from popek_checker.virtualizability.copies import Copy, copy, holds, pieces, start
+from popek_checker.virtualizability.copies import Copy, copy, holds, named, pieces, start
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.instruction import Operands
-from popek_grammar.meaning.state import State
+from popek_grammar.meaning.state import ArrayValue, State, free_base
 from popek_grammar.meaning.terms import Term
 
 TWIN = "~"
@@ -67,18 +67,19 @@ class Executions:
 
     def only_roles(self, mode: int, roles: tuple[m.Role, ...]) -> Copy:
         """The copy at `mode` in which only state of these roles is free, the rest shared with the unsuffixed copy."""
-        names = tuple(n for n, s in pieces(self.machine) if s.role in roles)
-        return self.only_names(mode, names)
+        return self.only_names(mode, named(self.machine, roles))
 
     def only_names(self, mode: int, names: tuple[str, ...]) -> Copy:
+        """The copy at `mode` with these pieces free; the unsuffixed copy itself where no completed run depends on them."""
         base = self.copy(mode)
         leaves = {leaf.name for leaf in t.free(self.roots(base))}
-        if not leaves & set(names):
-            return base
+        return self.apart(mode, names) if leaves & set(names) else base
+
+    def apart(self, mode: int, names: tuple[str, ...]) -> Copy:
+        """The copy at `mode` in which these pieces are free and all else is that of the unsuffixed copy."""
         before = start(self.machine, mode, "")
-        twin = start(self.machine, mode, TWIN)
-        scalars = {n: twin.scalars[n] if n in names else v for n, v in before.scalars.items()}
-        arrays = {n: twin.arrays[n] if n in names else v for n, v in before.arrays.items()}
+        scalars = {n: t.var(n + TWIN, v.width) if n in names else v for n, v in before.scalars.items()}
+        arrays = {n: ArrayValue(v.array, free_base(v.array, TWIN)) if n in names else v for n, v in before.arrays.items()}
         return copy(self.machine, self.operands, State(scalars, arrays), self.memory)
 
     def roots(self, item: Copy) -> list[Term]:

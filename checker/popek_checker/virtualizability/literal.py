@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from popek_checker.virtualizability.copies import Copy, finished, holds, resources_differ
+from popek_checker.virtualizability.copies import Copy, finished, holds, resources_differ, resources_kept
 from popek_checker.virtualizability.questions import Ask, Subject
 from popek_grammar.meaning import terms as t
 
@@ -22,10 +22,10 @@ class Literal(Subject):
             yield Ask("runs", (self.label(mode), self.label(self.host)), (bare, user), (*quiet, bad))
 
     def executable(self) -> Iterator[Ask]:
+        """Not vacuous: somewhere the bare run completes (the other one traps there, by memory or not)."""
         for mode in self.bare:
             bare, user = self.same(mode)
-            quiet = (t.not_(bare.memory_trap), t.not_(user.memory_trap))
-            yield Ask("executable", (self.label(mode), self.label(self.host)), (bare, user), quiet)
+            yield Ask("executable", (self.label(mode), self.label(self.host)), (bare, user), (bare.ok,))
 
     def same(self, mode: int) -> tuple[Copy, Copy]:
         """One state in two modes; H holds of it."""
@@ -45,7 +45,7 @@ class Literal(Subject):
             return Ask(question, labels, (one, other), (t.FALSE,))
         pair = [(item, finished(item, self.following(item))) for item in (one, other)]
         quiet = [t.not_(item.memory_trap) for item in (one, other)]
-        kept = [t.not_(resources_differ(item.before, after, self.machine)) for item, after in pair]
+        kept = [resources_kept(item.before, after, self.machine) for item, after in pair]
         first, second = (replace(item, outcome=replace(item.outcome, state=after)) for item, after in pair)
         return Ask(question, labels, (one, other), (*quiet, *kept, self.seen(first, second)))
 

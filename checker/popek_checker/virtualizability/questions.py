@@ -16,8 +16,11 @@ from popek_checker.virtualizability.copies import (
     copy,
     finished,
     holds,
+    named,
+    raised,
     relocation,
     resources_differ,
+    resources_kept,
     start,
     views_differ,
     visible_differ,
@@ -118,11 +121,11 @@ class Subject(Executions):
         yield Ask("runs", (self.label(self.host),), (host,), (host.ok,))
 
     def executable(self) -> Iterator[Ask]:
-        """Not vacuous: somewhere the bare run completes and the deprivileged one traps, not by memory."""
+        """Not vacuous: somewhere the bare run completes and the deprivileged one does not."""
         host = self.host_copy
         for mode in self.bare:
             bare = self.copy(mode)
-            yield Ask("executable", (self.label(mode), self.label(self.host)), (bare, host), (bare.ok, host.other_trap))
+            yield Ask("executable", (self.label(mode), self.label(self.host)), (bare, host), (bare.ok, host.trap))
 
     def control(self, modes: tuple[int, ...]) -> Iterator[Ask]:
         """Completes and changes the resource state."""
@@ -158,7 +161,7 @@ class Subject(Executions):
     def _behaviour(self, question: str, one: Copy, other: Copy, labels: tuple[str, ...]) -> Ask:
         if one.outcome is other.outcome:
             return Ask(question, labels, (one, other), (t.FALSE,))
-        kept = (t.not_(self.changed(one)), t.not_(self.changed(other)))
+        kept = (self.kept(one), self.kept(other))
         return Ask(question, labels, (one, other), (one.ok, other.ok, *kept, self.seen(one, other)))
 
     def trap_sensitive(self, modes: tuple[int, ...]) -> Iterator[Ask]:
@@ -169,14 +172,17 @@ class Subject(Executions):
             yield Ask("trap_sensitive", labels, (bare, host), (host.ok, t.not_(bare.ok)))
 
     def leaks(self) -> Iterator[Ask]:
-        """Hidden state decides what comes of the instruction: completion, trap, or any state that is not hidden."""
+        """Hidden state decides what comes of the instruction: completion, which trap, its payload, state not hidden."""
         for mode in self.modes:
             one, other = self.copy(mode), self.only_roles(mode, (m.Role.HIDDEN,))
+            if one is other and one.outcome.traps:  # what a trap tells, and its entry, may depend on it too
+                other = self.apart(mode, named(self.machine, (m.Role.HIDDEN,)))
             if one is other:
                 continue
-            first, second = (finished(item, self.following(item)) for item in (one, other))
-            shown = (visible_differ(first, second, self.machine), resources_differ(first, second, self.machine))
-            apart = t.or_(t.ne(one.ok, other.ok), t.ne(one.memory_trap, other.memory_trap), *shown)
+            ends = [finished(item, self.following(item)) for item in (one, other)]
+            shown = (visible_differ(*ends, self.machine), resources_differ(*ends, self.machine))
+            causes = (t.ne(left, right) for left, right in zip(raised(one), raised(other), strict=True))
+            apart = t.or_(*causes, *shown)
             yield Ask("leaks", (self.label(mode), f"{self.label(mode)}, other hidden state"), (one, other), (apart,))
 
     def user(self) -> Iterator[Ask]:
@@ -208,6 +214,10 @@ class Subject(Executions):
     def changed(self, item: Copy) -> Term:
         """The resource state is not what it was."""
         return resources_differ(item.before, item.after, self.machine)
+
+    def kept(self, item: Copy) -> Term:
+        """The resource state is what it was, every element of it."""
+        return resources_kept(item.before, item.after, self.machine)
 
     def seen(self, one: Copy, other: Copy) -> Term:
         """The visible results differ, memory compared through each one's view."""
