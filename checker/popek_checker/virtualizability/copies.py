@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from popek_grammar import machine as m
+from popek_grammar.examine.effects import effects, followed
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Run
 from popek_grammar.meaning.instruction import Operands, execute
-from popek_grammar.meaning.memory import MODELS, Translated, View
+from popek_grammar.meaning.memory import Translated
 from popek_grammar.meaning.outcome import Outcome
 from popek_grammar.meaning.state import PC_WRITTEN, ArrayValue, Base, State, free_base, legal, merge
 from popek_grammar.meaning.terms import Term
 from popek_grammar.meaning.traps import enter
+from popek_grammar.meaning.views import MODELS, View
 
 RESOURCE = (m.Role.MODE, m.Role.MAP, m.Role.CONTROL, m.Role.ENV)
 """The roles that make up the resource state C (with `hidden`, which no program may see)."""
@@ -112,7 +115,8 @@ def resources_kept(before: State, after: State, machine: m.Machine) -> Term:
         if not is_resource(piece.role):
             continue
         if isinstance(piece, m.Scalar):
-            kept.append(t.eq(before.scalars[name], after.scalars[name]))
+            if before.scalars[name] is not after.scalars[name]:
+                kept.append(t.eq(before.scalars[name], after.scalars[name]))
             continue
         old, new = before.arrays[name], after.arrays[name]
         written = new.writes[len(old.writes) :]
@@ -158,6 +162,32 @@ def finished(item: Copy, following: Term) -> State:
             enter(run, trap.cause, trap.payload, following)
             state = run.state if state is None else merge(trap.condition, run.state, state)
     return item.after if state is None else state
+
+
+class _Same:
+    """A machine as a key: itself, whatever equals it. To compare two of them would cost more than what is looked up."""
+
+    def __init__(self, machine: m.Machine) -> None:
+        self.machine = machine
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.machine is other.machine
+
+    def __hash__(self) -> int:
+        return id(self.machine)
+
+
+@lru_cache(maxsize=8)
+def _entry_reads(key: _Same) -> frozenset[str]:
+    machine = key.machine
+    functions = {name: effects(machine, function.body) for name, function in machine.functions.items()}
+    found = followed(machine, effects(machine, *machine.trap_stacks.values(), machine.delegate), functions)
+    return frozenset(found.reads)
+
+
+def entry_reads(machine: m.Machine) -> frozenset[str]:
+    """The state that trap entry, or the choice of its stack, may read."""
+    return _entry_reads(_Same(machine))
 
 
 def raised(item: Copy) -> tuple[Term, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
 
-from popek_checker.virtualizability.copies import Copy, copy, holds, named, pieces, start
+from popek_checker.virtualizability.copies import Copy, copy, entry_reads, holds, named, pieces, start
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.instruction import Operands
@@ -77,10 +77,23 @@ class Executions:
 
     def apart(self, mode: int, names: tuple[str, ...]) -> Copy:
         """The copy at `mode` in which these pieces are free and all else is that of the unsuffixed copy."""
+        return copy(self.machine, self.operands, self.apart_before(mode, names), self.memory)
+
+    def apart_before(self, mode: int, names: tuple[str, ...]) -> State:
         before = start(self.machine, mode, "")
         scalars = {n: t.var(n + TWIN, v.width) if n in names else v for n, v in before.scalars.items()}
         arrays = {n: ArrayValue(v.array, free_base(v.array, TWIN)) if n in names else v for n, v in before.arrays.items()}
-        return copy(self.machine, self.operands, State(scalars, arrays), self.memory)
+        return State(scalars, arrays)
+
+    def hidden_apart(self, mode: int) -> Copy | None:
+        """The copy with other hidden state; None where neither what comes of the instruction nor a trap's entry reads any."""
+        base, names = self.copy(mode), named(self.machine, (m.Role.HIDDEN,))
+        told = [term for trap in base.outcome.traps for term in (trap.condition, *trap.payload)]
+        if {leaf.name for leaf in t.free([*self.roots(base), *told])} & set(names):
+            return self.apart(mode, names)
+        if base.outcome.traps and entry_reads(self.machine) & set(names):
+            return replace(base, before=self.apart_before(mode, names))
+        return None
 
     def roots(self, item: Copy) -> list[Term]:
         """Every term that says what the copy does."""

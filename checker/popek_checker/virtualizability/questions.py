@@ -16,7 +16,6 @@ from popek_checker.virtualizability.copies import (
     copy,
     finished,
     holds,
-    named,
     raised,
     relocation,
     resources_differ,
@@ -174,13 +173,11 @@ class Subject(Executions):
     def leaks(self) -> Iterator[Ask]:
         """Hidden state decides what comes of the instruction: completion, which trap, its payload, state not hidden."""
         for mode in self.modes:
-            one, other = self.copy(mode), self.only_roles(mode, (m.Role.HIDDEN,))
-            if one is other and one.outcome.traps:  # what a trap tells, and its entry, may depend on it too
-                other = self.apart(mode, named(self.machine, (m.Role.HIDDEN,)))
-            if one is other:
+            one, other = self.copy(mode), self.hidden_apart(mode)
+            if other is None:
                 continue
-            ends = [finished(item, self.following(item)) for item in (one, other)]
-            shown = (visible_differ(*ends, self.machine), resources_differ(*ends, self.machine))
+            first, second = (finished(item, self.following(item)) for item in (one, other))
+            shown = (visible_differ(first, second, self.machine), resources_differ(first, second, self.machine))
             causes = (t.ne(left, right) for left, right in zip(raised(one), raised(other), strict=True))
             apart = t.or_(*causes, *shown)
             yield Ask("leaks", (self.label(mode), f"{self.label(mode)}, other hidden state"), (one, other), (apart,))

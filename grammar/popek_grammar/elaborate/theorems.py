@@ -11,7 +11,7 @@ from popek_grammar.elaborate.context import Context, Node, names
 from popek_grammar.elaborate.expressions import check, condition, text_of
 from popek_grammar.elaborate.places import place
 from popek_grammar.elaborate.types import bits_type
-from popek_grammar.meaning.memory import MODELS
+from popek_grammar.meaning.views import MODELS
 
 SHOWS = (
     "theorem1", "sensitive_implies_privileged", "inclusion", "theorem3", "user_sensitive_implies_privileged", "exact",

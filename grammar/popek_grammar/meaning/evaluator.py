@@ -37,6 +37,10 @@ class MemoryModel(Protocol):
 
     def physical_store(self, run: Run, address: Term, value: Term) -> None: ...
 
+    def own_cells(self, machine: m.Machine, array: str) -> str:
+        """The array that a body means by `array`: of memory, the physical one."""
+        ...
+
 
 @dataclass(slots=True)
 class Exit:
@@ -84,7 +88,7 @@ class Run:
             case m.ReadScalar(name):
                 return self.state.scalars[name]
             case m.ReadElement(array, index):
-                return self.read_element(array, self.value(index))
+                return self.read_element(self.memory.own_cells(self.machine, array), self.value(index))
             case m.ReadRegister(name, index):
                 at = self.value(index) if index is not None else None
                 return registers.read(self, self.machine.registers[name], at)
