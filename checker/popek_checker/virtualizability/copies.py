@@ -164,21 +164,21 @@ def finished(item: Copy, following: Term) -> State:
     return item.after if state is None else state
 
 
-class _Same:
+class Same:
     """A machine as a key: itself, whatever equals it. To compare two of them would cost more than what is looked up."""
 
     def __init__(self, machine: m.Machine) -> None:
         self.machine = machine
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.machine is other.machine
+        return isinstance(other, Same) and self.machine is other.machine
 
     def __hash__(self) -> int:
         return id(self.machine)
 
 
 @lru_cache(maxsize=8)
-def _entry_reads(key: _Same) -> frozenset[str]:
+def _entry_reads(key: Same) -> frozenset[str]:
     machine = key.machine
     functions = {name: effects(machine, function.body) for name, function in machine.functions.items()}
     found = followed(machine, effects(machine, *machine.trap_stacks.values(), machine.delegate), functions)
@@ -187,7 +187,7 @@ def _entry_reads(key: _Same) -> frozenset[str]:
 
 def entry_reads(machine: m.Machine) -> frozenset[str]:
     """The state that trap entry, or the choice of its stack, may read."""
-    return _entry_reads(_Same(machine))
+    return _entry_reads(Same(machine))
 
 
 def raised(item: Copy) -> tuple[Term, ...]:

@@ -10,6 +10,7 @@ from popek_checker.solver.smt import Smt, Status
 from popek_checker.virtualizability.conditions import condition, exact_when
 from popek_checker.virtualizability.copies import pieces
 from popek_checker.virtualizability.literal import Literal
+from popek_checker.virtualizability.physical import with_physical
 from popek_checker.virtualizability.questions import Ask, Copies, Subject
 from popek_checker.virtualizability.theorems import SHOWS
 from popek_checker.virtualizability.verdict import Claim, Finding, Row, Truth
@@ -110,6 +111,7 @@ def make_subject(
     machine: m.Machine, item: Item, claim: Claim, invariant: tuple[m.Expr, ...], copies: Copies | None = None
 ) -> Subject:
     """The copies of one instruction, ready to be asked about; `copies` are those of the same item made before."""
+    machine = with_physical(machine, claim.memory)
     modes, host = virtual_modes(machine, claim), machine.modes.code(claim.host)
     operands = item_operands(machine, item)
     kind = Literal if claim.reading == "literal" else Subject

@@ -12,6 +12,7 @@ from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.instruction import Operands
 from popek_grammar.meaning.state import ArrayValue, State, free_base
 from popek_grammar.meaning.terms import Term
+from popek_grammar.meaning.views import physical_array
 
 TWIN = "~"
 """Suffix of the second copy's resource state."""
@@ -65,9 +66,10 @@ class Executions:
         """The modes that the guest's own machine has."""
         return self.bare if self.alone else self.modes
 
-    def only_roles(self, mode: int, roles: tuple[m.Role, ...]) -> Copy:
-        """The copy at `mode` in which only state of these roles is free, the rest shared with the unsuffixed copy."""
-        return self.only_names(mode, named(self.machine, roles))
+    def elsewhere(self, mode: int) -> Copy:
+        """The copy at `mode` with the guest elsewhere: other maps, and other memory of the host around it."""
+        own = (self.host_memory,) if self.host_memory else ()
+        return self.only_names(mode, (*named(self.machine, (m.Role.MAP,)), *own))
 
     def only_names(self, mode: int, names: tuple[str, ...]) -> Copy:
         """The copy at `mode` with these pieces free; the unsuffixed copy itself where no completed run depends on them."""
@@ -109,4 +111,10 @@ class Executions:
         leaves = {leaf.name for leaf in t.free(roots)}
         wanted = (m.Role.CONTROL, m.Role.ENV)
         declared = pieces(self.machine)
-        return tuple(name for name, piece in declared if piece.role in wanted and name in leaves)
+        return tuple(name for name, piece in declared if piece.role in wanted and name in leaves and name != self.host_memory)
+
+    @property
+    def host_memory(self) -> str | None:
+        """The array that is the host's memory, where bodies reach past the view."""
+        name = physical_array(self.machine.main_memory) if self.machine.main_memory else ""
+        return name if name in self.machine.arrays else None

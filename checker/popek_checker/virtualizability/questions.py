@@ -146,7 +146,7 @@ class Subject(Executions):
                 one, other = self.pair(mode, mode, moved=True)
             else:
                 one = self.copy(mode)
-                other = self.only_roles(mode, (m.Role.MAP,))
+                other = self.elsewhere(mode)
             labels = (self.label(mode), f"{self.label(mode)} elsewhere")
             yield self._behaviour("location", one, other, labels)
 
