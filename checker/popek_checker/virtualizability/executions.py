@@ -6,7 +6,18 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
 
-from popek_checker.virtualizability.copies import Copy, copy, entry_reads, holds, named, pieces, start
+from popek_checker.virtualizability.copies import (
+    RESOURCE,
+    Copy,
+    copy,
+    entry_reads,
+    holds,
+    is_resource,
+    named,
+    pieces,
+    shared,
+    start,
+)
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.instruction import Operands
@@ -24,7 +35,10 @@ Copies: TypeAlias = dict[tuple[int, str, str], Copy]
 
 @dataclass(frozen=True)
 class Executions:
-    """One instruction under one claim: `guest` modes (least privileged first), the real mode `host`, invariant H."""
+    """One instruction under one claim: the guest's `modes` (least privileged first), the real mode `host`, invariant H.
+
+    `everywhere`: H holds in every copy, not of the host alone.
+    """
 
     machine: m.Machine
     operands: Operands
@@ -34,6 +48,7 @@ class Executions:
     invariant: tuple[m.Expr, ...]
     copies: Copies = field(default_factory=dict)
     alone: bool = False
+    everywhere: bool = False
 
     # -- copies ------------------------------------------------------------------------------------------------------
 
@@ -47,8 +62,16 @@ class Executions:
     @cached_property
     def host_copy(self) -> Copy:
         """The deprivileged run: real mode, its own resource state, under H."""
-        made = self.copy(self.host, TWIN)
-        return replace(made, facts=(*made.facts, *(holds(self.machine, made.before, h) for h in self.invariant)))
+        return self.held(self.copy(self.host, TWIN))
+
+    def held(self, item: Copy) -> Copy:
+        """The same execution, under H."""
+        return replace(item, facts=(*item.facts, *(holds(self.machine, item.before, h) for h in self.invariant)))
+
+    @property
+    def asks_together(self) -> bool:
+        """Whether mode, place and settings are also asked apart at once: not by the letter of 1974, which has no settings."""
+        return True
 
     def following(self, item: Copy) -> Term:
         return t.add(item.before.scalars[self.machine.pc], self.operands.cells)
@@ -71,11 +94,27 @@ class Executions:
         own = (self.host_memory,) if self.host_memory else ()
         return self.only_names(mode, (*named(self.machine, (m.Role.MAP,)), *own))
 
+    def all_apart(self, mode: int) -> Copy:
+        """The copy at `mode` with a resource state of its own; of what is not shared, hidden state alone is the same."""
+        if not self.leaves(mode) & set(named(self.machine, RESOURCE)):
+            return self.copy(mode)
+        if all(shared(piece) or is_resource(piece.role) for _, piece in pieces(self.machine)):
+            return self.copy(mode, TWIN)
+        return self.apart(mode, named(self.machine, RESOURCE))
+
     def only_names(self, mode: int, names: tuple[str, ...]) -> Copy:
         """The copy at `mode` with these pieces free; the unsuffixed copy itself where no completed run depends on them."""
-        base = self.copy(mode)
-        leaves = {leaf.name for leaf in t.free(self.roots(base))}
-        return self.apart(mode, names) if leaves & set(names) else base
+        return self.apart(mode, names) if self.leaves(mode) & set(names) else self.copy(mode)
+
+    def leaves(self, mode: int) -> frozenset[str]:
+        """The state that a completed run at `mode` depends on, by name."""
+        if mode not in self._leaves:
+            self._leaves[mode] = frozenset(leaf.name for leaf in t.free(self.roots(self.copy(mode))))
+        return self._leaves[mode]
+
+    @cached_property
+    def _leaves(self) -> dict[int, frozenset[str]]:
+        return {}
 
     def apart(self, mode: int, names: tuple[str, ...]) -> Copy:
         """The copy at `mode` in which these pieces are free and all else is that of the unsuffixed copy."""
@@ -107,8 +146,7 @@ class Executions:
     @cached_property
     def configuration(self) -> tuple[str, ...]:
         """The control fields and inputs that what the instruction does depends on, in some guest mode."""
-        roots = [root for mode in self.modes for root in self.roots(self.copy(mode))]
-        leaves = {leaf.name for leaf in t.free(roots)}
+        leaves = frozenset[str]().union(*(self.leaves(mode) for mode in self.modes))
         wanted = (m.Role.CONTROL, m.Role.ENV)
         declared = pieces(self.machine)
         return tuple(name for name, piece in declared if piece.role in wanted and name in leaves and name != self.host_memory)

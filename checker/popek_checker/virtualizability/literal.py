@@ -13,6 +13,10 @@ from popek_grammar.meaning import terms as t
 class Literal(Subject):
     """The 1974 text: only memory traps are excluded; any other trap is followed through its entry."""
 
+    @property
+    def asks_together(self) -> bool:
+        return False
+
     def runs(self) -> Iterator[Ask]:
         """Not privileged: same state but for the mode, no memory trap, and not (user traps and supervisor does not)."""
         for mode in self.bare:
@@ -48,6 +52,13 @@ class Literal(Subject):
         kept = [resources_kept(item.before, after, self.machine) for item, after in pair]
         first, second = (replace(item, outcome=replace(item.outcome, state=after)) for item, after in pair)
         return Ask(question, labels, (one, other), (*quiet, *kept, self.seen(first, second)))
+
+    def user(self) -> Iterator[Ask]:
+        here = (self.host,)
+        yield from self.control(here)
+        yield from self.behaviour_location(here)
+        for name in self.configuration:
+            yield from self.behaviour_config(name, here)
 
     def trap_sensitive(self, modes: tuple[int, ...]) -> Iterator[Ask]:
         """The 1974 text has no such class."""

@@ -54,11 +54,11 @@ class Subject(Executions):
         state = start(self.machine, self.modes[-1], "")
         return self.memory == "translated" and self.machine.placement is not None and relocation(self.machine, state) is not None
 
-    def pair(self, first: int, second: int, moved: bool) -> tuple[Copy, Copy]:
-        """Two copies whose views agree: same relocation, or one moved by an arbitrary distance."""
+    def pair(self, first: int, second: int, moved: bool, suffix: str = "") -> tuple[Copy, Copy]:
+        """Two copies whose views agree: same relocation, or one moved by any distance; `suffix` is that of the second one."""
         if not self.relocated:
             return self.copy(first), self.copy(second, TWIN if moved else "")
-        one, other = start(self.machine, first, ""), start(self.machine, second, "")
+        one, other = start(self.machine, first, ""), start(self.machine, second, suffix)
         if moved:
             other = self._moved(one, other)
         one = with_view_memory(self.machine, one, "")
@@ -88,7 +88,11 @@ class Subject(Executions):
     # -- the amended questions -----------------------------------------------------------------------------------------
 
     def ask(self, question: str) -> Iterator[Ask]:
-        """All the ways for `question` to be answered yes."""
+        """All the ways for `question` to be answered yes; under H in every copy where that holds everywhere."""
+        for ask in self._ways(question):
+            yield replace(ask, copies=tuple(map(self.held, ask.copies))) if self.everywhere else ask
+
+    def _ways(self, question: str) -> Iterator[Ask]:
         match question:
             case "runs":
                 return self.runs()
@@ -110,6 +114,10 @@ class Subject(Executions):
                 return self.inexact(self.virtual)
             case "inexact_user":
                 return self.inexact((self.host,))
+            case "joint":
+                return self.joint(self.modes)
+            case "config:*":
+                return self.behaviour_settings(self.modes)
             case _ if question.startswith("config:"):
                 return self.behaviour_config(question.removeprefix("config:"), self.modes)
         raise ValueError(question)
@@ -157,6 +165,23 @@ class Subject(Executions):
             labels = (self.label(mode), f"{self.label(mode)}, other {name}")
             yield self._behaviour(f"config:{name}", one, other, labels)
 
+    def behaviour_settings(self, modes: tuple[int, ...]) -> Iterator[Ask]:
+        """Several control fields (or inputs) differ together: what shows in a run that one field alone would have ended."""
+        for mode in modes:
+            one, other = self.copy(mode), self.only_names(mode, self.configuration)
+            yield self._behaviour("config:*", one, other, (self.label(mode), f"{self.label(mode)}, other settings"))
+
+    def joint(self, modes: tuple[int, ...]) -> Iterator[Ask]:
+        """Mode, place and settings may all differ, as in 1974: no behaviour is sensitive where this is answered no."""
+        for number, first in enumerate(modes):
+            for second in modes[number:]:
+                other = self.label(second) if first != second else f"{self.label(second)}, elsewhere"
+                if self.relocated:
+                    pair = self.pair(first, second, moved=True, suffix=TWIN)
+                else:
+                    pair = self.copy(first), self.all_apart(second)
+                yield self._behaviour("joint", *pair, (self.label(first), f"{other}, other settings"))
+
     def _behaviour(self, question: str, one: Copy, other: Copy, labels: tuple[str, ...]) -> Ask:
         if one.outcome is other.outcome:
             return Ask(question, labels, (one, other), (t.FALSE,))
@@ -173,22 +198,25 @@ class Subject(Executions):
     def leaks(self) -> Iterator[Ask]:
         """Hidden state decides what comes of the instruction: completion, which trap, its payload, state not hidden."""
         for mode in self.modes:
-            one, other = self.copy(mode), self.hidden_apart(mode)
-            if other is None:
+            one, apart = self.copy(mode), self.hidden_apart(mode)
+            if apart is None:
                 continue
+            one, other = self.held(one), self.held(apart)
             first, second = (finished(item, self.following(item)) for item in (one, other))
             shown = (visible_differ(first, second, self.machine), resources_differ(first, second, self.machine))
             causes = (t.ne(left, right) for left, right in zip(raised(one), raised(other), strict=True))
-            apart = t.or_(*causes, *shown)
-            yield Ask("leaks", (self.label(mode), f"{self.label(mode)}, other hidden state"), (one, other), (apart,))
+            differ = t.or_(*causes, *shown)
+            yield Ask("leaks", (self.label(mode), f"{self.label(mode)}, other hidden state"), (one, other), (differ,))
 
     def user(self) -> Iterator[Ask]:
-        """User sensitive: control sensitive, or sensitive to location or configuration, with both modes the real one."""
+        """User sensitive: control sensitive, or sensitive to all else that differs, with both modes the real one.
+
+        That a trap may be missed there is one more such difference (the amended reading's own).
+        """
         here = (self.host,)
         yield from self.control(here)
-        yield from self.behaviour_location(here)
-        for name in self.configuration:
-            yield from self.behaviour_config(name, here)
+        yield from self.joint(here)
+        yield from self.trap_sensitive(here)
 
     def inexact(self, modes: tuple[int, ...]) -> Iterator[Ask]:
         """A direct run that does not commute with f, or leaves its frame."""
