@@ -90,7 +90,7 @@ def machine(
         fragments={}, instructions={i.name: i for i in instructions},
         operand_kinds={name: m.OperandKind(name, *kind) for name, kind in (kinds or {}).items()},
         aliases=tuple(m.Alias(pattern, text, SPAN) for pattern, text in (aliases or {}).items()), otherwise=None,
-        trap_stacks={}, delegate=None, interrupts=None, translations={}, protections={}, placement=None, program=(),
+        trap_stacks={}, delegate=None, interrupts=None, translations={}, protections={}, placements={}, program=(),
         theorems={},
     )  # fmt: skip
 

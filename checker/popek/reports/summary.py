@@ -40,7 +40,7 @@ class Summary:
     def behaviour(self) -> tuple[str, ...]:
         """The kinds of behaviour sensitivity found: location, mode, config:FIELD."""
         questions = {f.question for row in self.rows for f in row.findings if f.truth is Truth.YES}
-        kinds = [q for q in ("location", "mode") if q in questions]
+        kinds = [q for q in ("location", "mode", "joint") if q in questions]
         return (*kinds, *sorted(q for q in questions if q.startswith("config:")))
 
     @property
@@ -100,6 +100,10 @@ def _hole(row: Row) -> str:
     fields = [
         f.question.removeprefix("config:") for f in row.findings if f.question.startswith("config:") and f.truth is Truth.YES
     ]
+    if fields == ["*"]:
+        return f"shows settings, where several differ, and no trap{where}"
+    if row.truth("joint") is Truth.YES:
+        return f"shows settings, where the mode or the place differs too, and no trap{where}"
     if fields:
         return f"shows {', '.join(fields[:3])}{' ...' if len(fields) > 3 else ''}, and no trap{where}"
     return f"completes where the bare machine traps{where}"

@@ -140,6 +140,7 @@ def main_claim(machine: m.Machine, options: Options, theorems: Sequence[m.Theore
         host=options.host or first.host,
         memory=options.memory or first.memory,
         reading=options.reading or first.reading,
+        everywhere=False,
     )
     return first, tuple(expr for expr, _ in wanted[0].assume)
 

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from popek_grammar import machine as m
+from popek_grammar.examine.effects import effects, followed
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Run
 from popek_grammar.meaning.instruction import Operands, execute
-from popek_grammar.meaning.memory import MODELS, Translated, View
+from popek_grammar.meaning.memory import Translated
 from popek_grammar.meaning.outcome import Outcome
-from popek_grammar.meaning.state import PC_WRITTEN, ArrayValue, Base, State, free_base, legal
+from popek_grammar.meaning.state import PC_WRITTEN, ArrayValue, Base, State, free_base, legal, merge
 from popek_grammar.meaning.terms import Term
 from popek_grammar.meaning.traps import enter
+from popek_grammar.meaning.views import MODELS, View
 
 RESOURCE = (m.Role.MODE, m.Role.MAP, m.Role.CONTROL, m.Role.ENV)
 """The roles that make up the resource state C (with `hidden`, which no program may see)."""
+
+CAUSE_WIDTH = 16
+"""Bits that number the causes of a machine where two executions are compared by what they raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +64,34 @@ def pieces(machine: m.Machine) -> list[tuple[str, m.Scalar | m.Array]]:
     return [*machine.scalars.items(), *machine.arrays.items()]
 
 
+def named(machine: m.Machine, roles: tuple[m.Role, ...]) -> tuple[str, ...]:
+    """The names of the state of these roles."""
+    return tuple(name for name, piece in pieces(machine) if piece.role in roles)
+
+
 def is_resource(role: m.Role) -> bool:
     return role in RESOURCE
 
 
+def shared(piece: m.Scalar | m.Array) -> bool:
+    """Whether guest and host hold it alike: visible state, and hidden state that both reset to one value.
+
+    Executing directly keeps the latter alike. Whether what else happens (traps, the monitor) can be seen in it is the
+    question of noninterference, for which alone it is apart.
+    """
+    return piece.role is m.Role.GUEST or (piece.role is m.Role.HIDDEN and isinstance(piece, m.Scalar) and piece.reset is not None)
+
+
 def start(machine: m.Machine, mode: int | None, suffix: str, bases: Mapping[str, Base] | None = None) -> State:
-    """The state before: guest state unsuffixed, the rest suffixed; the mode a constant when given."""
+    """The state before: what copies share unsuffixed, the rest suffixed; the mode a constant when given."""
     scalars: dict[str, Term] = {}
     for name, scalar in machine.scalars.items():
-        scalars[name] = t.var(name if scalar.role is m.Role.GUEST else name + suffix, scalar.width)
+        scalars[name] = t.var(name if shared(scalar) else name + suffix, scalar.width)
     if machine.mode is not None and mode is not None:
         scalars[machine.mode] = t.const(mode, machine.scalars[machine.mode].width)
     scalars[PC_WRITTEN] = t.FALSE
     arrays = {
-        name: ArrayValue(array, (bases or {}).get(name) or free_base(array, "" if array.role is m.Role.GUEST else suffix))
+        name: ArrayValue(array, (bases or {}).get(name) or free_base(array, "" if shared(array) else suffix))
         for name, array in machine.arrays.items()
     }
     return State(scalars, arrays)
@@ -86,6 +106,22 @@ def copy(machine: m.Machine, operands: Operands, before: State, memory: str) -> 
 def resources_differ(one: State, other: State, machine: m.Machine, skip: tuple[str, ...] = ()) -> Term:
     """Some piece of the resource state differs."""
     return _differ(one, other, machine, lambda role: is_resource(role), skip)
+
+
+def resources_kept(before: State, after: State, machine: m.Machine) -> Term:
+    """No piece of the resource state is other than before: of an array, no element that was written."""
+    kept = []
+    for name, piece in pieces(machine):
+        if not is_resource(piece.role):
+            continue
+        if isinstance(piece, m.Scalar):
+            if before.scalars[name] is not after.scalars[name]:
+                kept.append(t.eq(before.scalars[name], after.scalars[name]))
+            continue
+        old, new = before.arrays[name], after.arrays[name]
+        written = new.writes[len(old.writes) :]
+        kept += [t.or_(t.not_(w.guard), t.eq(old.read(w.index), new.read(w.index))) for w in written]
+    return t.and_(*kept)
 
 
 def visible_differ(one: State, other: State, machine: m.Machine, skip: tuple[str, ...] = ()) -> Term:
@@ -118,16 +154,51 @@ def holds(machine: m.Machine, state: State, expr: m.Expr) -> Term:
 
 
 def finished(item: Copy, following: Term) -> State:
-    """The state after the instruction or after the entry of the trap it raised (the 1974 reading)."""
-    from popek_grammar.meaning.state import merge
-
-    state = item.after
+    """The state after the instruction or after the entry of whichever trap it raised (the 1974 reading)."""
+    state = None if item.ok is t.FALSE else item.after
     for trap in item.outcome.traps:
         if not trap.memory:
             run = Run(item.machine, item.before.copy(), Translated())
             enter(run, trap.cause, trap.payload, following)
-            state = merge(trap.condition, run.state, state) if item.ok is not t.FALSE else run.state
-    return state
+            state = run.state if state is None else merge(trap.condition, run.state, state)
+    return item.after if state is None else state
+
+
+class Same:
+    """A machine as a key: itself, whatever equals it. To compare two of them would cost more than what is looked up."""
+
+    def __init__(self, machine: m.Machine) -> None:
+        self.machine = machine
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.machine is other.machine
+
+    def __hash__(self) -> int:
+        return id(self.machine)
+
+
+@lru_cache(maxsize=8)
+def _entry_reads(key: Same) -> frozenset[str]:
+    machine = key.machine
+    functions = {name: effects(machine, function.body) for name, function in machine.functions.items()}
+    found = followed(machine, effects(machine, *machine.trap_stacks.values(), machine.delegate), functions)
+    return frozenset(found.reads)
+
+
+def entry_reads(machine: m.Machine) -> frozenset[str]:
+    """The state that trap entry, or the choice of its stack, may read."""
+    return _entry_reads(Same(machine))
+
+
+def raised(item: Copy) -> tuple[Term, ...]:
+    """What the copy comes to, as numbers: 0 where it completes, else that of the cause; then the payload, 0 without a trap."""
+    declared = [definition.name for definition in item.machine.causes.members]
+    found = [t.const(0, CAUSE_WIDTH), *(t.const(0, width) for _, width in item.machine.causes.payload)]
+    for trap in item.outcome.traps:
+        number = declared.index(trap.cause) + 2 if trap.cause in declared else 1
+        values = [t.const(number, CAUSE_WIDTH), *trap.payload]
+        found = [t.ite(trap.condition, value, other) for value, other in zip(values, found, strict=True)]
+    return tuple(found)
 
 
 # -- relocation ------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from popek_checker.solver.smt import Smt, Status
@@ -11,9 +11,10 @@ from popek_checker.virtualizability.conditions import condition, exact_when
 from popek_checker.virtualizability.copies import pieces
 from popek_checker.virtualizability.embedding import seen_through
 from popek_checker.virtualizability.literal import Literal
+from popek_checker.virtualizability.physical import with_physical
 from popek_checker.virtualizability.questions import Ask, Copies, Subject
 from popek_checker.virtualizability.theorems import SHOWS
-from popek_checker.virtualizability.verdict import Claim, Finding, Row, Truth
+from popek_checker.virtualizability.verdict import Claim, Finding, Row, Truth, disjunction
 from popek_checker.virtualizability.witness import witness
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
@@ -82,21 +83,61 @@ def decide(subject: Subject, item: Item, smt: Smt, wanted: frozenset[str] = EVER
     findings = [ask_privileged(smt, subject)] if full or "privileged" in needs else []
     if not full and wanted <= _ONLY_UNPRIVILEGED and findings[0].truth is Truth.YES:
         return Row(item.instruction, item.part, tuple(findings))
-    hidden = any(piece.role is m.Role.HIDDEN for _, piece in pieces(subject.machine))
-    asks = (*_QUESTIONS, "leaks") if hidden else _QUESTIONS
-    questions = [question for question in asks if full or question in needs]
-    if full or "config:" in needs:
-        questions += [f"config:{name}" for name in subject.configuration]
     asked: dict[str, Ask] = {}
-    for question in questions:
-        finding, evidence = answer(smt, subject, question)
-        findings.append(finding)
-        if evidence is not None:
-            asked[finding.question] = evidence
-        if wanted <= _ONLY_UNPRIVILEGED and _settled(wanted, Row(item.instruction, item.part, tuple(findings))):
-            break
+    for question in _questions(subject, needs, full):
+        for finding, evidence in (
+            behaviours(smt, subject, needs, full) if question == BEHAVIOUR else [answer(smt, subject, question)]
+        ):
+            findings.append(finding)
+            if evidence is not None:
+                asked[finding.question] = evidence
+            if wanted <= _ONLY_UNPRIVILEGED and _settled(wanted, Row(item.instruction, item.part, tuple(findings))):
+                return Row(item.instruction, item.part, tuple(findings))
     row = Row(item.instruction, item.part, tuple(findings))
     return with_evidence(smt, subject, row, asked) if full else row
+
+
+def _questions(subject: Subject, needs: Set[str], full: bool) -> Iterator[str]:
+    """The questions to be asked one by one; those about behaviour, which are asked together, as one of them."""
+    yield from (question for question in ("control_sensitive",) if full or question in needs)
+    if full or needs & set(_BEHAVIOURS):
+        yield BEHAVIOUR
+    yield from (question for question in _OTHERS if full or question in needs)
+    hidden = any(piece.role is m.Role.HIDDEN for _, piece in pieces(subject.machine))
+    if hidden and (full or "leaks" in needs):
+        yield "leaks"
+
+
+def behaviours(smt: Smt, subject: Subject, needs: Set[str], full: bool) -> Iterator[tuple[Finding, Ask | None]]:
+    """What of the behaviour questions is wanted. Where nothing shows with all apart at once, no part of it does.
+
+    Mode, place and each setting are asked alone, so that a row says which of them shows. What shows only where several settings
+    differ is `config:*`; only with mode or place among them, `joint`.
+    """
+    together = all(full or part in needs for part in _BEHAVIOURS)
+    joint = (*answer(smt, subject, "joint"),) if together and subject.asks_together else None
+    if joint is not None and joint[0].truth is Truth.NO:
+        yield joint
+        return
+    shown = Truth.NO
+    for question in ("mode", "location"):
+        if full or question in needs:
+            alone = answer(smt, subject, question)
+            shown = disjunction((shown, alone[0].truth))
+            yield alone
+    if full or "config:" in needs:
+        settings = Truth.NO
+        for name in subject.configuration:
+            alone = answer(smt, subject, f"config:{name}")
+            settings = disjunction((settings, alone[0].truth))
+            yield alone
+        if settings is not Truth.YES and len(subject.configuration) > 1 and subject.asks_together:
+            several = answer(smt, subject, "config:*")
+            settings = disjunction((settings, several[0].truth))
+            yield several
+        shown = disjunction((shown, settings))
+    if joint is not None and shown is not Truth.YES:
+        yield joint
 
 
 def _settled(wanted: frozenset[str], row: Row) -> bool:
@@ -104,20 +145,23 @@ def _settled(wanted: frozenset[str], row: Row) -> bool:
     return all(SHOWS[show](row) is Truth.YES for show in wanted)
 
 
-_QUESTIONS = ("control_sensitive", "mode", "location", "trap_sensitive", "user_sensitive", "inexact", "inexact_user")
+BEHAVIOUR = "behaviour"
+_BEHAVIOURS = ("mode", "location", "config:")
+_OTHERS = ("trap_sensitive", "user_sensitive", "inexact", "inexact_user")
 
 
 def make_subject(
     machine: m.Machine, item: Item, claim: Claim, invariant: tuple[m.Expr, ...], copies: Copies | None = None
 ) -> Subject:
     """The copies of one instruction, ready to be asked about; `copies` are those of the same item made before."""
+    machine = with_physical(machine, claim.memory)
     modes, host = virtual_modes(machine, claim), machine.modes.code(claim.host)
     operands = item_operands(machine, item)
     kind = Literal if claim.reading == "literal" else Subject
     placement = machine.placements.get(claim.placement)
     seen = seen_through(machine, placement)
     kept: Copies = {} if copies is None else copies
-    return kind(seen, operands, modes, host, claim.memory, invariant, kept, claim.alone, placement)
+    return kind(seen, operands, modes, host, claim.memory, invariant, kept, claim.alone, claim.everywhere, placement)
 
 
 def virtual_modes(machine: m.Machine, claim: Claim) -> tuple[int, ...]:
@@ -195,7 +239,7 @@ def with_evidence(smt: Smt, subject: Subject, row: Row, asked: Mapping[str, Ask]
 def _evidence_order(asked: Mapping[str, Ask]) -> list[str]:
     order = ["mode", "control_sensitive", "location", "trap_sensitive", "exact"]
     configs = [name for name in asked if name.startswith("config:")]
-    return [name for name in ("leaks", *order[:3], *configs, *order[3:]) if name in asked]
+    return [name for name in ("leaks", *order[:3], *configs, "joint", *order[3:]) if name in asked]
 
 
 def row_shows(row: Row, question: str) -> bool:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import TypeVar
 
-from popek_checker.virtualizability.copies import Copy, is_resource, start
+from popek_checker.virtualizability.copies import Copy, Same, is_resource, start
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Run
@@ -18,24 +19,22 @@ from popek_grammar.meaning.memory import Translated
 from popek_grammar.meaning.state import ArrayValue, State, free_base
 from popek_grammar.meaning.terms import Term
 
-
-_variants: dict[tuple[int, str], tuple[m.Machine, m.Machine]] = {}
-"""Machines seen through a placement, with the machine itself, so that its identity stands for it."""
+T = TypeVar("T", m.Scalar, m.Array)
 
 
 def seen_through(machine: m.Machine, placement: m.Placement | None) -> m.Machine:
     """The machine with what the placement lets `through` as the guest's own, so that every question takes it for that."""
-    if placement is None or not placement.through:
-        return machine
-    known = _variants.get((id(machine), placement.name))
-    if known is not None and known[0] is machine:
-        return known[1]
-    own = dict.fromkeys(placement.through, m.Role.GUEST)
-    scalars = {name: replace(s, role=own.get(name, s.role)) for name, s in machine.scalars.items()}
-    arrays = {name: replace(a, role=own.get(name, a.role)) for name, a in machine.arrays.items()}
-    made = replace(machine, scalars=scalars, arrays=arrays)
-    _variants[id(machine), placement.name] = machine, made
-    return made
+    return machine if placement is None or not placement.through else _seen_through(Same(machine), placement.through)
+
+
+@lru_cache(maxsize=16)
+def _seen_through(key: Same, through: tuple[str, ...]) -> m.Machine:
+    def owned(piece: T) -> T:
+        return replace(piece, role=m.Role.GUEST) if piece.name in through else piece
+
+    scalars = {name: owned(scalar) for name, scalar in key.machine.scalars.items()}
+    arrays = {name: owned(array) for name, array in key.machine.arrays.items()}
+    return replace(key.machine, scalars=scalars, arrays=arrays)
 
 
 @dataclass(frozen=True)
@@ -88,6 +87,11 @@ class Embedding:
     def bends(self) -> bool:
         """Whether some state lies elsewhere than in the default f, memory aside."""
         return bool(self.held or self.apart)
+
+    @property
+    def bends_beyond_maps(self) -> bool:
+        """Whether state that is no map's lies elsewhere."""
+        return bool((self.apart | self.targets) - self.map)
 
     @cached_property
     def targets(self) -> frozenset[str]:

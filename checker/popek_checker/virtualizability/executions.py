@@ -7,13 +7,25 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
 
-from popek_checker.virtualizability.copies import Copy, copy, holds, pieces, start
+from popek_checker.virtualizability.copies import (
+    RESOURCE,
+    Copy,
+    copy,
+    entry_reads,
+    holds,
+    is_resource,
+    named,
+    pieces,
+    shared,
+    start,
+)
 from popek_checker.virtualizability.embedding import Embedding
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.instruction import Operands
-from popek_grammar.meaning.state import State
+from popek_grammar.meaning.state import ArrayValue, State, free_base
 from popek_grammar.meaning.terms import Term
+from popek_grammar.meaning.views import physical_array
 
 TWIN = "~"
 """Suffix of the second copy's resource state."""
@@ -26,7 +38,10 @@ share them."""
 
 @dataclass(frozen=True)
 class Executions:
-    """One instruction under one claim: `guest` modes (least privileged first), the real mode `host`, invariant H."""
+    """One instruction under one claim: the guest's `modes` (least privileged first), the real mode `host`, invariant H.
+
+    `everywhere`: H holds in every copy, not of the host alone.
+    """
 
     machine: m.Machine
     operands: Operands
@@ -36,6 +51,7 @@ class Executions:
     invariant: tuple[m.Expr, ...]
     copies: Copies = field(default_factory=dict)
     alone: bool = False
+    everywhere: bool = False
     placement: m.Placement | None = None
 
     @cached_property
@@ -57,16 +73,20 @@ class Executions:
         """The deprivileged run: real mode, its own resource state, under H; what f holds is that of a guest in its top mode."""
         return self.related(self.modes[-1])[1]
 
+    def held(self, item: Copy) -> Copy:
+        """The same execution, under H."""
+        return replace(item, facts=(*item.facts, *(holds(self.machine, item.before, h) for h in self.invariant)))
+
     def related(self, mode: int) -> tuple[Copy, Copy]:
         """A guest at `mode` and f of it: the host's state at the real mode, under H."""
-        guest, own = start(self.machine, mode, ""), start(self.machine, self.host, TWIN)
         if not self.f.bends and not self.f.moves:
             bare, real = self.copy(mode), self.copy(self.host, TWIN)
         else:
-            guest, host = self.f.memories(guest, self.f.host(guest, own))
-            bare, real = (copy(self.machine, self.operands, state, self.memory) for state in (guest, host))
-        under = (*(holds(self.machine, real.before, h) for h in self.invariant), *self.f.where(guest))
-        return bare, replace(real, facts=(*real.facts, *under))
+            guest = start(self.machine, mode, "")
+            host = self.f.host(guest, start(self.machine, self.host, TWIN))
+            bare, real = (copy(self.machine, self.operands, one, self.memory) for one in self.f.memories(guest, host))
+        real = self.held(real)
+        return bare, replace(real, facts=(*real.facts, *self.f.where(bare.before)))
 
     def embedded(self, mode: int, roles: frozenset[m.Role], free: Container[str] = ()) -> tuple[Copy, Copy]:
         """A guest at `mode`, and the host's state with all virtual state the guest's own but what is `free`.
@@ -80,6 +100,11 @@ class Executions:
         host = self.f.host(guest, State(scalars, arrays), roles)
         real = copy(self.machine, self.operands, host, self.memory)
         return self.copy(mode), replace(real, facts=(*real.facts, *self.f.where(guest)))
+
+    @property
+    def asks_together(self) -> bool:
+        """Whether mode, place and settings are also asked apart at once: not by the letter of 1974, which has no settings."""
+        return True
 
     def following(self, item: Copy) -> Term:
         return t.add(item.before.scalars[self.machine.pc], self.operands.cells)
@@ -97,21 +122,51 @@ class Executions:
         """The modes that the guest's own machine has."""
         return self.bare if self.alone else self.modes
 
-    def only_roles(self, mode: int, roles: tuple[m.Role, ...]) -> Copy:
-        """The copy at `mode` in which only state of these roles is free, the rest shared with the unsuffixed copy."""
-        names = tuple(n for n, s in pieces(self.machine) if s.role in roles)
-        return self.only_names(mode, names)
+    def elsewhere(self, mode: int) -> Copy:
+        """The copy at `mode` with the guest elsewhere: other maps, and other memory of the host around it."""
+        return self.only_names(mode, (*named(self.machine, (m.Role.MAP,)), *self.host_memories))
+
+    def all_apart(self, mode: int) -> Copy:
+        """The copy at `mode` with a resource state of its own; of what is not shared, hidden state alone is the same."""
+        if not self.leaves(mode) & set(named(self.machine, RESOURCE)):
+            return self.copy(mode)
+        if all(shared(piece) or is_resource(piece.role) for _, piece in pieces(self.machine)):
+            return self.copy(mode, TWIN)
+        return self.apart(mode, named(self.machine, RESOURCE))
 
     def only_names(self, mode: int, names: tuple[str, ...]) -> Copy:
-        base = self.copy(mode)
-        leaves = {leaf.name for leaf in t.free(self.roots(base))}
-        if not leaves & set(names):
-            return base
+        """The copy at `mode` with these pieces free; the unsuffixed copy itself where no completed run depends on them."""
+        return self.apart(mode, names) if self.leaves(mode) & set(names) else self.copy(mode)
+
+    def leaves(self, mode: int) -> frozenset[str]:
+        """The state that a completed run at `mode` depends on, by name."""
+        if mode not in self._leaves:
+            self._leaves[mode] = frozenset(leaf.name for leaf in t.free(self.roots(self.copy(mode))))
+        return self._leaves[mode]
+
+    @cached_property
+    def _leaves(self) -> dict[int, frozenset[str]]:
+        return {}
+
+    def apart(self, mode: int, names: tuple[str, ...]) -> Copy:
+        """The copy at `mode` in which these pieces are free and all else is that of the unsuffixed copy."""
+        return copy(self.machine, self.operands, self.apart_before(mode, names), self.memory)
+
+    def apart_before(self, mode: int, names: tuple[str, ...]) -> State:
         before = start(self.machine, mode, "")
-        twin = start(self.machine, mode, TWIN)
-        scalars = {n: twin.scalars[n] if n in names else v for n, v in before.scalars.items()}
-        arrays = {n: twin.arrays[n] if n in names else v for n, v in before.arrays.items()}
-        return copy(self.machine, self.operands, State(scalars, arrays), self.memory)
+        scalars = {n: t.var(n + TWIN, v.width) if n in names else v for n, v in before.scalars.items()}
+        arrays = {n: ArrayValue(v.array, free_base(v.array, TWIN)) if n in names else v for n, v in before.arrays.items()}
+        return State(scalars, arrays)
+
+    def hidden_apart(self, mode: int) -> Copy | None:
+        """The copy with other hidden state; None where neither what comes of the instruction nor a trap's entry reads any."""
+        base, names = self.copy(mode), named(self.machine, (m.Role.HIDDEN,))
+        told = [term for trap in base.outcome.traps for term in (trap.condition, *trap.payload)]
+        if {leaf.name for leaf in t.free([*self.roots(base), *told])} & set(names):
+            return self.apart(mode, names)
+        if base.outcome.traps and entry_reads(self.machine) & set(names):
+            return replace(base, before=self.apart_before(mode, names))
+        return None
 
     def roots(self, item: Copy) -> list[Term]:
         """Every term that says what the copy does."""
@@ -123,8 +178,15 @@ class Executions:
     @cached_property
     def configuration(self) -> tuple[str, ...]:
         """The control fields and inputs that what the instruction does depends on, in some guest mode."""
-        roots = [root for mode in self.modes for root in self.roots(self.copy(mode))]
-        leaves = {leaf.name for leaf in t.free(roots)}
+        leaves = frozenset[str]().union(*(self.leaves(mode) for mode in self.modes))
         wanted = (m.Role.CONTROL, m.Role.ENV)
         declared = pieces(self.machine)
-        return tuple(name for name, piece in declared if piece.role in wanted and name in leaves)
+        return tuple(
+            name for name, piece in declared if piece.role in wanted and name in leaves and name not in self.host_memories
+        )
+
+    @property
+    def host_memories(self) -> tuple[str, ...]:
+        """The array that is the host's memory, where bodies reach past the view; none elsewhere."""
+        name = physical_array(self.machine.main_memory) if self.machine.main_memory else ""
+        return (name,) if name in self.machine.arrays else ()

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from popek_checker.virtualizability.copies import Copy, finished, holds, resources_differ
+from popek_checker.virtualizability.copies import Copy, finished, holds, resources_differ, resources_kept
 from popek_checker.virtualizability.questions import Ask, Subject
 from popek_grammar.meaning import terms as t
 
 
 class Literal(Subject):
     """The 1974 text: only memory traps are excluded; any other trap is followed through its entry."""
+
+    @property
+    def asks_together(self) -> bool:
+        return False
 
     def runs(self) -> Iterator[Ask]:
         """Not privileged: same state but for the mode, no memory trap, and not (user traps and supervisor does not)."""
@@ -22,10 +26,10 @@ class Literal(Subject):
             yield Ask("runs", (self.label(mode), self.label(self.host)), (bare, user), (*quiet, bad))
 
     def executable(self) -> Iterator[Ask]:
+        """Not vacuous: somewhere the bare run completes (the other one traps there, by memory or not)."""
         for mode in self.bare:
             bare, user = self.deprivileged(mode)
-            quiet = (t.not_(bare.memory_trap), t.not_(user.memory_trap))
-            yield Ask("executable", (self.label(mode), self.label(self.host)), (bare, user), quiet)
+            yield Ask("executable", (self.label(mode), self.label(self.host)), (bare, user), (bare.ok,))
 
     def deprivileged(self, mode: int) -> tuple[Copy, Copy]:
         """One state in two modes; H holds of it."""
@@ -45,9 +49,16 @@ class Literal(Subject):
             return Ask(question, labels, (one, other), (t.FALSE,))
         pair = [(item, finished(item, self.following(item))) for item in (one, other)]
         quiet = [t.not_(item.memory_trap) for item in (one, other)]
-        kept = [t.not_(resources_differ(item.before, after, self.machine)) for item, after in pair]
+        kept = [resources_kept(item.before, after, self.machine) for item, after in pair]
         first, second = (replace(item, outcome=replace(item.outcome, state=after)) for item, after in pair)
         return Ask(question, labels, (one, other), (*quiet, *kept, self.seen(first, second, embedded)))
+
+    def user(self) -> Iterator[Ask]:
+        here = (self.host,)
+        yield from self.control(here)
+        yield from self.behaviour_location(here)
+        for name in self.configuration:
+            yield from self.behaviour_config(name, here)
 
     def trap_sensitive(self, modes: tuple[int, ...]) -> Iterator[Ask]:
         """The 1974 text has no such class."""

@@ -16,8 +16,11 @@ from popek_checker.virtualizability.copies import (
     Copy,
     copy,
     finished,
+    named,
+    raised,
     relocation,
     resources_differ,
+    resources_kept,
     start,
     views_differ,
     visible_differ,
@@ -55,13 +58,13 @@ class Subject(Executions):
         """Whether memory is reached by a relocation that the machine says how to move (`placement`)."""
         return self.f.moves and relocation(self.machine, start(self.machine, self.modes[-1], "")) is not None
 
-    def moved(self, mode: int, roles: frozenset[m.Role]) -> tuple[Copy, Copy]:
-        """Two copies at `mode` with the same view of memory, the second moved by the placement's distance: R and R (+) x.
+    def moved(self, first: int, second: int, roles: frozenset[m.Role], suffix: str = TWIN) -> tuple[Copy, Copy]:
+        """Two copies with the same view of memory, the second moved by the placement's distance: R and R (+) x.
 
-        Of what f holds, only state of `roles` is.
+        Of what f holds, only state of `roles` is; what of it is not, is that of `suffix` in the second.
         """
-        one = start(self.machine, mode, "")
-        return self._viewing(one, self.f.host(one, start(self.machine, mode, TWIN), roles))
+        one = start(self.machine, first, "")
+        return self._viewing(one, self.f.host(one, start(self.machine, second, suffix), roles))
 
     def _viewing(self, one: State, other: State) -> tuple[Copy, Copy]:
         """The copies from two states, with memories that agree where both have them in view."""
@@ -79,7 +82,11 @@ class Subject(Executions):
     # -- the amended questions -----------------------------------------------------------------------------------------
 
     def ask(self, question: str) -> Iterator[Ask]:
-        """All the ways for `question` to be answered yes."""
+        """All the ways for `question` to be answered yes; under H in every copy where that holds everywhere."""
+        for ask in self._ways(question):
+            yield replace(ask, copies=tuple(map(self.held, ask.copies))) if self.everywhere else ask
+
+    def _ways(self, question: str) -> Iterator[Ask]:
         match question:
             case "runs":
                 return self.runs()
@@ -101,6 +108,10 @@ class Subject(Executions):
                 return self.inexact(self.virtual)
             case "inexact_user":
                 return self.inexact((self.host,))
+            case "joint":
+                return self.joint(self.modes)
+            case "config:*":
+                return self.behaviour_settings(self.modes)
             case _ if question.startswith("config:"):
                 return self.behaviour_config(question.removeprefix("config:"), self.modes)
         raise ValueError(question)
@@ -112,10 +123,10 @@ class Subject(Executions):
             yield Ask("runs", (self.label(self.host),), (host,), (host.ok,))
 
     def executable(self) -> Iterator[Ask]:
-        """Not vacuous: somewhere the bare run completes and the deprivileged one traps, not by memory."""
+        """Not vacuous: somewhere the bare run completes and the deprivileged one does not."""
         for mode in self.bare:
             bare, host = self.related(mode)
-            yield Ask("executable", (self.label(mode), self.label(self.host)), (bare, host), (bare.ok, host.other_trap))
+            yield Ask("executable", (self.label(mode), self.label(self.host)), (bare, host), (bare.ok, host.trap))
 
     def control(self, modes: tuple[int, ...]) -> Iterator[Ask]:
         """Completes and changes the resource state."""
@@ -128,10 +139,9 @@ class Subject(Executions):
 
         Where f holds state at what the guest's mode says, one of the two is the host's: no other pair is a guest and f of it.
         """
-        bent = any(piece not in self.f.map for piece in self.f.apart | self.f.targets)
         for number, first in enumerate(self.modes):
             for second in self.modes[number + 1 :]:
-                if not bent:
+                if not self.f.bends_beyond_maps:
                     one, other = self.same(first, second)
                     yield self._behaviour("mode", one, other, (self.label(first), self.label(second)))
                 elif self.host in (first, second):
@@ -152,12 +162,12 @@ class Subject(Executions):
             labels = (self.label(mode), f"{self.label(mode)} elsewhere")
             placed = self.f.bends and mode == self.host
             if self.relocated:
-                yield self._behaviour("location", *self.moved(mode, _HELD if placed else _MAP), labels, embedded=placed)
+                yield self._behaviour("location", *self.moved(mode, mode, _HELD if placed else _MAP, ""), labels, embedded=placed)
             elif placed or held_map:
-                pair = self.embedded(mode, _HELD, self.f.map)
+                pair = self.embedded(mode, _HELD, {*self.f.map, *self.host_memories})
                 yield self._behaviour("location", *pair, (labels[0], f"{self.label(self.host)} elsewhere"), embedded=True)
             else:
-                yield self._behaviour("location", self.copy(mode), self.only_roles(mode, (m.Role.MAP,)), labels)
+                yield self._behaviour("location", self.copy(mode), self.elsewhere(mode), labels)
 
     def behaviour_config(self, name: str, modes: tuple[int, ...]) -> Iterator[Ask]:
         """One control field (or input) differs: freely, or as f holds it."""
@@ -169,11 +179,39 @@ class Subject(Executions):
                 labels = (self.label(mode), f"{self.label(mode)}, other {name}")
                 yield self._behaviour(f"config:{name}", self.copy(mode), self.only_names(mode, (name,)), labels)
 
+    def behaviour_settings(self, modes: tuple[int, ...]) -> Iterator[Ask]:
+        """Several control fields (or inputs) differ together: what shows in a run that one field alone would have ended."""
+        for mode in modes:
+            if any(self.f.speaks_of(name) for name in self.configuration):
+                pair, other = self.embedded(mode, _HELD, self.configuration), f"{self.label(self.host)}, other settings"
+                yield self._behaviour("config:*", *pair, (self.label(mode), other), embedded=True)
+            else:
+                pair = self.copy(mode), self.only_names(mode, self.configuration)
+                yield self._behaviour("config:*", *pair, (self.label(mode), f"{self.label(mode)}, other settings"))
+
+    def joint(self, modes: tuple[int, ...]) -> Iterator[Ask]:
+        """Mode, place and settings may all differ, as in 1974: no behaviour is sensitive where this is answered no.
+
+        Where f has state elsewhere, the pairs are a guest and f of it.
+        """
+        if self.f.bends_beyond_maps or (self.f.bends and not self.relocated):
+            for mode in modes:
+                labels = (self.label(mode), f"{self.label(self.host)} as placed, other settings")
+                own = {*named(self.machine, RESOURCE), *self.host_memories}
+                pair = self.moved(mode, self.host, _HELD) if self.relocated else self.embedded(mode, _HELD, own)
+                yield self._behaviour("joint", *pair, labels, embedded=True)
+            return
+        for number, first in enumerate(modes):
+            for second in modes[number:]:
+                other = self.label(second) if first != second else f"{self.label(second)}, elsewhere"
+                pair = self.moved(first, second, _MAP) if self.relocated else (self.copy(first), self.all_apart(second))
+                yield self._behaviour("joint", *pair, (self.label(first), f"{other}, other settings"))
+
     def _behaviour(self, question: str, one: Copy, other: Copy, labels: tuple[str, ...], embedded: bool = False) -> Ask:
         """Both complete and keep the resource state, and the visible results differ. `embedded`: the second is f of the first."""
         if one.outcome is other.outcome:
             return Ask(question, labels, (one, other), (t.FALSE,))
-        kept = (t.not_(self.changed(one)), t.not_(self.changed(other)))
+        kept = (self.kept(one), self.kept(other))
         return Ask(question, labels, (one, other), (one.ok, other.ok, *kept, self.seen(one, other, embedded)))
 
     def trap_sensitive(self, modes: tuple[int, ...]) -> Iterator[Ask]:
@@ -184,23 +222,27 @@ class Subject(Executions):
             yield Ask("trap_sensitive", labels, (bare, host), (host.ok, t.not_(bare.ok)))
 
     def leaks(self) -> Iterator[Ask]:
-        """Hidden state decides what comes of the instruction: completion, trap, or any state that is not hidden."""
+        """Hidden state decides what comes of the instruction: completion, which trap, its payload, state not hidden."""
         for mode in self.modes:
-            one, other = self.copy(mode), self.only_roles(mode, (m.Role.HIDDEN,))
-            if one is other:
+            one, apart = self.copy(mode), self.hidden_apart(mode)
+            if apart is None:
                 continue
+            one, other = self.held(one), self.held(apart)
             first, second = (finished(item, self.following(item)) for item in (one, other))
             shown = (visible_differ(first, second, self.machine), resources_differ(first, second, self.machine))
-            apart = t.or_(t.ne(one.ok, other.ok), t.ne(one.memory_trap, other.memory_trap), *shown)
-            yield Ask("leaks", (self.label(mode), f"{self.label(mode)}, other hidden state"), (one, other), (apart,))
+            causes = (t.ne(left, right) for left, right in zip(raised(one), raised(other), strict=True))
+            differ = t.or_(*causes, *shown)
+            yield Ask("leaks", (self.label(mode), f"{self.label(mode)}, other hidden state"), (one, other), (differ,))
 
     def user(self) -> Iterator[Ask]:
-        """User sensitive: control sensitive, or sensitive to location or configuration, with both modes the real one."""
+        """User sensitive: control sensitive, or sensitive to all else that differs, with both modes the real one.
+
+        That a trap may be missed there is one more such difference (the amended reading's own).
+        """
         here = (self.host,)
         yield from self.control(here)
-        yield from self.behaviour_location(here)
-        for name in self.configuration:
-            yield from self.behaviour_config(name, here)
+        yield from self.joint(here)
+        yield from self.trap_sensitive(here)
 
     def inexact(self, modes: tuple[int, ...]) -> Iterator[Ask]:
         """A direct run that does not commute with f, or leaves its frame."""
@@ -215,6 +257,10 @@ class Subject(Executions):
         """The resource state is not what it was."""
         return resources_differ(item.before, item.after, self.machine)
 
+    def kept(self, item: Copy) -> Term:
+        """The resource state is what it was, every element of it."""
+        return resources_kept(item.before, item.after, self.machine)
+
     def seen(self, one: Copy, other: Copy, embedded: bool = False) -> Term:
         """The visible results differ, memory compared through each one's view."""
         skip = (self.machine.main_memory,) if self.relocated and self.machine.main_memory else ()
@@ -228,7 +274,7 @@ class Subject(Executions):
         """Digests of all that the answers depend on: the copies at every mode, the host's, and the relations between."""
         copies = [*(self.copy(mode) for mode in self.modes), self.host_copy]
         if self.relocated:
-            copies += [*self.moved(self.modes[-1], _MAP), *self.related(self.host)]
+            copies += [*self.moved(self.host, self.modes[-1], _MAP), *self.related(self.host)]
         roots = [root for item in copies for root in (*self.roots(item), *item.facts, item.memory_trap, item.other_trap)]
         return [root.key for root in roots]
 

@@ -12,12 +12,17 @@ Offends: TypeAlias = "Callable[[Row], Truth]"
 """Whether a row counts against (or, for a class, belongs to) what a theorem shows."""
 
 
+UNDER_H = ("control_sensitive", "mode_sensitive", "location_sensitive", "config_sensitive", "user_sensitive")
+"""Classes of which a theorem asks where H holds; in Theorem 1 and 3 the bare machine's settings are the guest's, and any."""
+
+
 def claim_of(machine: m.Machine, theorem: m.Theorem, default: Claim) -> Claim:
     """What a theorem clause is relative to."""
     guest = machine.modes.name(theorem.guest) if theorem.guest is not None else default.guest
     host = machine.modes.name(theorem.host) if theorem.host is not None else default.host
-    given = tuple(text for _, text in theorem.assume)
-    return Claim(guest, host, theorem.memory, theorem.reading, given, theorem.alone, theorem.placement)
+    held = tuple(text for _, text in theorem.assume)
+    everywhere = bool(held) and theorem.show in UNDER_H
+    return Claim(guest, host, theorem.memory, theorem.reading, held, theorem.alone, everywhere, theorem.placement)
 
 
 def judge(theorem: m.Theorem, claim: Claim, rows: Sequence[Row]) -> TheoremResult:

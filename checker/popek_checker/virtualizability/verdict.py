@@ -99,7 +99,7 @@ class Row:
     @property
     def witness(self) -> Witness | None:
         """The first witness of a sensitivity."""
-        order = ("leaks", "control_sensitive", "mode", "location", "config:", "trap_sensitive", "exact")
+        order = ("leaks", "control_sensitive", "mode", "location", "config:", "joint", "trap_sensitive", "exact")
         found = [f for f in self.findings if f.witness is not None]
         found.sort(key=lambda f: next((i for i, o in enumerate(order) if f.question.startswith(o)), len(order)))
         return found[0].witness if found else None
@@ -111,7 +111,7 @@ class Row:
 
     @property
     def behaviour(self) -> Truth:
-        return disjunction([self.truth("mode"), self.truth("location"), self.any_of("config:")])
+        return disjunction([self.truth("mode"), self.truth("location"), self.any_of("config:"), self.truth("joint")])
 
     @property
     def violation(self) -> Truth:
@@ -149,7 +149,8 @@ def negation(truth: Truth) -> Truth:
 class Claim:
     """What a verdict is relative to: guest and host mode, host invariant H, memory model, reading.
 
-    `alone`: the guest's machine has the mode `guest` and no other. `placement` names the machine's f that is meant.
+    `alone`: the guest's machine has the mode `guest` and no other. `everywhere`: H is of every state that is asked about,
+    as where a class is shown, and not of the host's alone. `placement` names the machine's f that is meant.
     """
 
     guest: str
@@ -158,6 +159,7 @@ class Claim:
     reading: str = "amended"
     invariant: tuple[str, ...] = ()
     alone: bool = False
+    everywhere: bool = False
     placement: str = ""
 
 

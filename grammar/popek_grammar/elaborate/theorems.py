@@ -10,7 +10,7 @@ from lark import Token, Tree
 from popek_grammar import machine as m
 from popek_grammar.elaborate.context import Context, Node, names, text_of, words
 from popek_grammar.elaborate.directions import condition
-from popek_grammar.meaning.memory import MODELS
+from popek_grammar.meaning.views import MODELS
 
 SHOWS = (
     "theorem1", "sensitive_implies_privileged", "inclusion", "theorem3", "user_sensitive_implies_privileged", "exact",

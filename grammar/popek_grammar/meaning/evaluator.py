@@ -38,7 +38,7 @@ class Run(Paths):
             case m.ReadScalar(name):
                 return self.state.scalars[name]
             case m.ReadElement(array, index):
-                return self.read_element(array, self.value(index))
+                return self.read_element(self.memory.own_cells(self.machine, array), self.value(index))
             case m.ReadRegister(name, index):
                 at = self.value(index) if index is not None else None
                 return registers.read(self, self.machine.registers[name], at)

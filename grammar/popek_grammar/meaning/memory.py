@@ -1,32 +1,28 @@
-"""Memory models: how an access at a virtual address reaches memory.
+"""How an access at a virtual address reaches memory in the machine as declared: translation, second stage, protection, cells.
 
-`Translated` is the machine as declared: translation, second stage, protection, cells. `View` is what a monitor gives
-a guest: one opaque partial map from addresses to a guest's own memory, the same in every mode and for every value of
-the map state (Popek and Goldberg's E|R, compared as a view). `PerMode` is one such map for each mode: what a guest gets
-whose own tables, with their rights by mode, stand while it runs in another mode than it believes.
+The memory models that stand for what a monitor gives a guest are those of `views.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
-from popek_grammar.meaning.operators import binary
-from popek_grammar.meaning.outcome import TrapCase
 from popek_grammar.meaning.terms import Term
 
 if TYPE_CHECKING:
     from popek_grammar.meaning.evaluator import Run
 
-MEMORY_FAULT = "memory fault"
-"""The cause of a trap raised by an opaque view: which of the machine's faults it is does not matter."""
-
 
 class Translated:
     """Accesses go through the declared translations and protections."""
+
+    def own_cells(self, machine: m.Machine, array: str) -> str:
+        """The array that a body means which reads or writes elements of `array` itself: all memory is one."""
+        return array
 
     def load(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> Term:
         places = self._places(run, address, width, kind, acting)
@@ -95,7 +91,7 @@ class Translated:
             run.assumptions.append(t.implies(t.and_(run.prefix, run.path), t.not_(crosses)))
         if crosses is not t.TRUE:
             return piece(0, count)
-        page = self._page_bits(run)
+        page = page_bits(run.machine)
         first = (1 << page) - t.extract(paged, page - 1, 0).value
         return [*piece(0, first), *piece(first, count - first)]
 
@@ -120,12 +116,9 @@ class Translated:
         )
         return moved, lambda place: self._second_stage(run, only, place)
 
-    def _page_bits(self, run: Run) -> int:
-        return min((tr.page_bits for tr in run.machine.translations.values() if tr.page_bits), default=0)
-
     def _crosses(self, run: Run, address: Term, cells: Term) -> Term:
         """Whether the access spans two pages of the smallest size. Symbolic answers become an assumption."""
-        page = self._page_bits(run)
+        page = page_bits(run.machine)
         if not page or (cells.is_const and cells.value == 1):
             return t.FALSE
         offset = t.zext(t.extract(address, page - 1, 0), cells.width)
@@ -182,85 +175,6 @@ class Translated:
                 run.branch(on, lambda body=protection.body: run.body(body, {}) or t.FALSE, lambda: t.FALSE)  # type: ignore[misc]
 
 
-class View:
-    """Accesses go through one opaque map: whether an address faults and where it lies are free functions of it.
-
-    An access made with the rights of a lesser mode than the current one goes through a map of that mode, since a
-    monitor keeps a view (shadow tables) for each virtual mode. One with greater rights reads system structures.
-    `tables` makes the map a particular one, that of a witness: function name to (arguments to value); zero elsewhere.
-    """
-
-    def __init__(self, tables: Mapping[str, Mapping[tuple[int, ...], int]] | None = None) -> None:
-        self.tables = tables
-
-    def reached(self, run: Run, address: Term, kind: str, width: int, acting: Term | None) -> tuple[Term, Term]:
-        """Whether an access faults, and where it lies. One with fewer rights than the current mode's has that mode's view."""
-        fault, place = self.through(run, "view", kind, width, (address,))
-        lesser = self._lesser(run, acting)
-        if acting is None or lesser is t.FALSE:
-            return fault, place
-        other_fault, other_place = self.through(run, "view.as", kind, width, (acting, address))
-        return t.ite(lesser, other_fault, fault), t.ite(lesser, other_place, place)
-
-    def through(self, run: Run, name: str, kind: str, width: int, point: tuple[Term, ...]) -> tuple[Term, Term]:
-        """The map `name` at a point."""
-        return (
-            self._map(f"{name}.{kind}{width}.faults", t.BOOL, point),
-            self._map(f"{name}.place", main_array(run).index_width, point),
-        )
-
-    def _map(self, name: str, width: int, point: tuple[Term, ...]) -> Term:
-        if self.tables is None:
-            return t.apply(name, width, point)
-        return t.const(self.tables.get(name, {}).get(tuple(part.value for part in point), 0), width)
-
-    def _lesser(self, run: Run, acting: Term | None) -> Term:
-        """The access is made with fewer rights than those of the current mode."""
-        if acting is None or run.machine.mode is None:
-            return t.FALSE
-        return binary("<", acting, run.state.scalars[run.machine.mode], run.machine.modes)
-
-    def load(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> Term:
-        array = main_array(run)
-        at = self._place(run, address, kind, width, acting)
-        if run.path is t.FALSE:
-            return t.const(0, width)
-        return read_cells(run, consecutive(at, width // array.width), width)
-
-    def store(self, run: Run, address: Term, value: Term, kind: str, acting: Term | None) -> None:
-        array = main_array(run)
-        at = self._place(run, address, kind, value.width, acting)
-        if run.path is not t.FALSE:
-            write_cells(run, consecutive(at, value.width // array.width), value)
-
-    def physical(self, run: Run, address: Term, width: int) -> Term:
-        return self.load(run, address, width, "load", None)
-
-    def physical_store(self, run: Run, address: Term, value: Term) -> None:
-        self.store(run, address, value, "store", None)
-
-    def _place(self, run: Run, address: Term, kind: str, width: int, acting: Term | None) -> Term:
-        fault, place = self.reached(run, address, kind, width, acting)
-        path = run.path
-        condition = t.and_(run.prefix, path, fault)
-        if condition is not t.FALSE:
-            payload = tuple(t.const(0, size) for _, size in run.machine.causes.payload)
-            run.traps.append(TrapCase(condition, MEMORY_FAULT, payload, True))
-        run.path = t.and_(path, t.not_(fault))
-        return place
-
-
-class PerMode(View):
-    """One opaque map for each mode: the same tables in guest and host, read with the rights of the acting mode."""
-
-    def reached(self, run: Run, address: Term, kind: str, width: int, acting: Term | None) -> tuple[Term, Term]:
-        return self.through(run, "view", kind, width, (address, acting if acting is not None else acting_mode(run, kind)))
-
-
-MODELS: Final[Mapping[str, Callable[[], View | Translated]]] = {"view": View, "per_mode": PerMode, "translated": Translated}
-"""The memory models by the name that theorems and reports use."""
-
-
 # -- shared pieces ---------------------------------------------------------------------------------------------------
 
 
@@ -268,6 +182,16 @@ def main_array(run: Run) -> m.Array:
     name = run.machine.main_memory
     assert name is not None, "the resolver rejects loads and stores in a machine without memory"
     return run.machine.arrays[name]
+
+
+def page_bits(machine: m.Machine) -> int:
+    """Address bits below the smallest page that translations declare; 0 without pages."""
+    return min((tr.page_bits for tr in machine.translations.values() if tr.page_bits), default=0)
+
+
+def page_number(address: Term, page: int) -> Term:
+    """The page that an address lies in; the address itself where each cell is one."""
+    return t.extract(address, address.width - 1, page) if page < address.width else t.const(0, 1)
 
 
 def access_term(kind: str) -> Term:

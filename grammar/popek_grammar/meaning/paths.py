@@ -36,6 +36,10 @@ class MemoryModel(Protocol):
 
     def physical_store(self, run: Run, address: Term, value: Term) -> None: ...
 
+    def own_cells(self, machine: m.Machine, array: str) -> str:
+        """The array that a body means by `array`: of memory, the physical one."""
+        ...
+
 
 @dataclass(slots=True)
 class Exit:

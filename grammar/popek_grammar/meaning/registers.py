@@ -88,7 +88,7 @@ def assign(run: Run, place: m.Place, value: Term) -> None:
         case m.ScalarPlace(name):
             run.write_scalar(name, value)
         case m.ElementPlace(array, index):
-            run.write_element(array, run.value(index), value)
+            run.write_element(run.memory.own_cells(run.machine, array), run.value(index), value)
         case m.RegisterPlace(name, index):
             write(run, run.machine.registers[name], run.value(index) if index is not None else None, value)
         case m.SlicePlace(inner, hi, lo):
@@ -108,7 +108,7 @@ def read_place(run: Run, place: m.Place) -> Term:
         case m.ScalarPlace(name):
             return run.state.scalars[name]
         case m.ElementPlace(array, index):
-            return run.read_element(array, run.value(index))
+            return run.read_element(run.memory.own_cells(run.machine, array), run.value(index))
         case m.RegisterPlace(name, index):
             return read(run, run.machine.registers[name], run.value(index) if index is not None else None)
         case m.SlicePlace(inner, hi, lo):

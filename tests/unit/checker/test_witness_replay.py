@@ -13,7 +13,8 @@ from popek_checker.virtualizability.program import chosen
 from popek_checker.virtualizability.verdict import Claim, Row, Witness
 from popek_grammar.assembly.decode import Decoded, encode
 from popek_grammar.machine import Machine, Theorem
-from popek_grammar.meaning.memory import MEMORY_FAULT, PerMode, Translated, View
+from popek_grammar.meaning.memory import Translated
+from popek_grammar.meaning.views import MEMORY_FAULT, PerMode, View
 from popek_vmm.oracle import Oracle
 
 HOLES = ("theorem1", "sensitive_implies_privileged", "theorem3", "user_sensitive_implies_privileged", "exact")

@@ -12,8 +12,8 @@ from popek_grammar.assembly.decode import Decoded, Decoder
 from popek_grammar.machine import Machine
 from popek_grammar.meaning.evaluator import Run
 from popek_grammar.meaning.instruction import decoded
-from popek_grammar.meaning.memory import View
 from popek_grammar.meaning.state import symbolic
+from popek_grammar.meaning.views import View
 
 capstone = pytest.importorskip("capstone", reason="capstone is a development dependency")
 
