@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from popek_grammar import machine as m
+from popek_grammar.meaning import mapped
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.terms import Term
 
@@ -26,12 +27,12 @@ class Translated:
 
     def load(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> Term:
         places = self._places(run, address, width, kind, acting)
-        return read_cells(run, places, width) if run.path is not t.FALSE else t.const(0, width)
+        return load_cells(run, places) if run.path is not t.FALSE else t.const(0, width)
 
     def store(self, run: Run, address: Term, value: Term, kind: str, acting: Term | None) -> None:
         places = self._places(run, address, value.width, kind, acting)
         if run.path is not t.FALSE:
-            write_cells(run, places, value)
+            store_cells(run, places, value)
 
     def physical(self, run: Run, address: Term, width: int) -> Term:
         """A walk's own load: through the second stage, if any, and protection, as an ordinary load."""
@@ -219,6 +220,20 @@ def applies(run: Run, translation: m.Translation) -> Term:
 
 def consecutive(address: Term, count: int) -> list[Term]:
     return [t.add(address, t.const(cell, address.width)) for cell in range(count)]
+
+
+def load_cells(run: Run, places: list[Term]) -> Term:
+    """What a load finds: cells joined in the memory's byte order, with the state that lies among them."""
+    array = main_array(run)
+    cells = mapped.load(run, array, places)
+    return t.concat_all(*(cells if array.big_endian else reversed(cells)))
+
+
+def store_cells(run: Run, places: list[Term], value: Term) -> None:
+    """What a store leaves, the state that lies among the cells included."""
+    array = main_array(run)
+    parts = [t.extract(value, number * array.width + array.width - 1, number * array.width) for number in range(len(places))]
+    mapped.store(run, array, places, [*reversed(parts)] if array.big_endian else parts)
 
 
 def read_cells(run: Run, places: list[Term], width: int) -> Term:

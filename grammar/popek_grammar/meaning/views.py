@@ -12,16 +12,17 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from popek_grammar import machine as m
+from popek_grammar.meaning import mapped
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.memory import (
     Translated,
     acting_mode,
     consecutive,
+    load_cells,
     main_array,
     page_bits,
     page_number,
-    read_cells,
-    write_cells,
+    store_cells,
 )
 from popek_grammar.meaning.operators import binary
 from popek_grammar.meaning.outcome import TrapCase
@@ -84,12 +85,12 @@ class View:
 
     def load(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> Term:
         places = self._places(run, address, width, kind, acting)
-        return read_cells(run, places, width) if run.path is not t.FALSE else t.const(0, width)
+        return load_cells(run, places) if run.path is not t.FALSE else t.const(0, width)
 
     def store(self, run: Run, address: Term, value: Term, kind: str, acting: Term | None) -> None:
         places = self._places(run, address, value.width, kind, acting)
         if run.path is not t.FALSE:
-            write_cells(run, places, value)
+            store_cells(run, places, value)
 
     def physical(self, run: Run, address: Term, width: int) -> Term:
         return self.load(run, address, width, "load", None)
@@ -103,16 +104,23 @@ class View:
         page = page_bits(run.machine)
         reached = [self.reached(run, page_number(cell, page), kind, acting) for cell in cells]
         path = run.path
-        fault = t.or_(*(fault for fault, _ in ((reached[0], reached[-1]) if page else reached)))
+        frames = [frame for _, frame in reached]
+        places = [self._place(run, cell, frame, page) for cell, frame in zip(cells, frames, strict=True)]
+        fault = t.or_(*(fault for fault, _ in ((reached[0], reached[-1]) if page else reached)), *self._left_out(run, places))
         condition = t.and_(run.prefix, path, fault)
         if condition is not t.FALSE:
             payload = tuple(t.const(0, size) for _, size in run.machine.causes.payload)
             run.traps.append(TrapCase(condition, MEMORY_FAULT, payload, True))
         run.path = t.and_(path, t.not_(fault))
-        frames = [frame for _, frame in reached]
         if run.machine.translations and not page:  # cells of one access are different cells
             run.assumptions.extend(t.implies(t.and_(run.prefix, path), t.ne(*pair)) for pair in combinations(frames, 2))
-        return [self._place(run, cell, frame, page) for cell, frame in zip(cells, frames, strict=True)]
+        return places
+
+    def _left_out(self, run: Run, places: list[Term]) -> list[Term]:
+        """The monitor leaves state that lies in memory out of the guest's map; without a translation it cannot."""
+        if not run.machine.translations:
+            return []
+        return [mapped.inside(run.machine, main_array(run), place) for place in places]
 
     def _place(self, run: Run, cell: Term, frame: Term, page: int) -> Term:
         """Where one cell lies whose page has this frame."""

@@ -37,6 +37,7 @@ def miss(plan: Plan, each: Reach) -> str:
         emit.begin(on)
     place = emit.resized(emit.term(each.place), plan.memory.index_width, 64)
     at = emit.resized(emit.term(va), width, 64)
+    _state_in_memory(frame, place)
     whole = _whole_page(frame, each, at)
     _outside(frame, each.kind, at, place)
     for table in each.tables:
@@ -75,6 +76,20 @@ def _outside(frame: Frame, kind: str, va: str, place: str) -> None:
         frame.go("left.device")
         emit.begin(on)
     frame.refuse(emit.value(f"xor i1 {emit.value(f'and i1 {ends[0]}, {ends[1]}')}, true"))
+
+
+def _state_in_memory(frame: Frame, place: str) -> None:
+    """A page in which state lies is the oracle's, which knows what it finds there."""
+    emit, plan = frame.emit, frame.plan
+    page = emit.value(f"lshr i64 {place}, {plan.page}")
+    pages = {
+        at >> plan.page
+        for mapped in plan.machine.mapped
+        if mapped.array == plan.memory.name
+        for at in (mapped.at, mapped.at + mapped.place.width // plan.memory.width - 1)
+    }
+    for number in sorted(pages):
+        frame.refuse(emit.value(f"icmp eq i64 {page}, {number}"))
 
 
 def _give_up(frame: Frame, va: t.Term) -> None:

@@ -9,7 +9,7 @@ from popek_grammar import machine as m
 from popek_grammar.assembly.words import join_cells, split_cells
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Run
-from popek_grammar.meaning.memory import Translated, main_array, read_cells, write_cells
+from popek_grammar.meaning.memory import Translated, load_cells, main_array, store_cells
 from popek_grammar.meaning.terms import Term
 from popek_vmm.engine.core import Core, OutsideMemory, Stuck
 from popek_vmm.oracle import Oracle, Stepped, Stopped
@@ -69,7 +69,7 @@ class OnBus(Translated):
         if not self.bus.holds(first):
             if not self.core.inside(first, len(places)):
                 raise OutsideMemory(first)
-            return read_cells(run, places, width)
+            return load_cells(run, places)
         memory = main_array(run)
         cells = split_cells(self.bus.read(first, len(places)), width, memory.width, False)
         return t.const(join_cells(cells, memory.width, memory.big_endian), width)
@@ -80,7 +80,7 @@ class OnBus(Translated):
             return
         first, memory = places[0].value, main_array(run)
         if not self.bus.holds(first):
-            return write_cells(run, places, value)
+            return store_cells(run, places, value)
         cells = split_cells(value.value, value.width, memory.width, memory.big_endian)
         self.written.append((first, len(places), join_cells(cells, memory.width, False)))
 
