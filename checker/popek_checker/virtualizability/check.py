@@ -114,7 +114,7 @@ def smallest_settings(
     machine: m.Machine, claim: Claim, asked: Asked, rows: Sequence[Row], timeout: float, decide_again: Callable[..., Decisions]
 ) -> Settings | None:
     """The smallest settings that close the holes among `rows`, asked again with H as large; None without holes."""
-    holes = {row.label: row for row in rows if row.violation is Truth.YES}
+    holes = {row.label: row for row in rows if row.deprivileged_violation is Truth.YES}
     if not holes or claim.reading == "literal":
         return None
     work = [item for item in items(machine) if item.label in holes]
@@ -125,7 +125,9 @@ def smallest_settings(
     larger = replace(claim, invariant=(*claim.invariant, *found.settings))
     claims = {larger: Asked((*asked.invariant, *found.exprs), frozenset({"theorem1"}))}
     again, _ = decide_again(claims=claims, work=[item for item in work if item.label in closes])
-    return Settings(found.settings, closes, found.remains, negation(disjunction(row.violation for row in again[larger])))
+    return Settings(
+        found.settings, closes, found.remains, negation(disjunction(row.deprivileged_violation for row in again[larger]))
+    )
 
 
 def locations(machine: m.Machine) -> tuple[tuple[str, tuple[str, int, int]], ...]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
+from typing import Self
 
 from popek_checker.virtualizability.copies import (
     Copy,
@@ -85,6 +87,10 @@ class Subject(Executions):
             return []
         return [t.eq(one.arrays[name].read(at), other.arrays[name].read(at)) for at in vector_cells(self.machine, name)]
 
+    def at(self, mode: int) -> Self:
+        """The same instruction where guest and host are both in `mode`."""
+        return replace(self, modes=(mode,), host=mode)
+
     # -- the amended questions -----------------------------------------------------------------------------------------
 
     def ask(self, question: str) -> Iterator[Ask]:
@@ -111,9 +117,9 @@ class Subject(Executions):
             case "leaks":
                 return self.leaks()
             case "inexact":
-                return self.inexact(self.virtual)
+                return chain(self.inexact(self.virtual), *(self.at(mode).inexact((mode,)) for mode in self.below))
             case "inexact_user":
-                return self.inexact((self.host,))
+                return chain(self.inexact((self.host,)), *(self.at(mode).inexact((mode,)) for mode in self.below))
             case "joint":
                 return self.joint(self.modes)
             case "config:*":
