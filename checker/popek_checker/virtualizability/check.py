@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from popek_checker.solver.cache import Cache, machine_digest, meaning_key, text_key
 from popek_checker.solver.sharing import Shared
 from popek_checker.solver.smt import Smt, kept_solver
+from popek_checker.virtualizability.assumed import examine
 from popek_checker.virtualizability.copies import pieces
 from popek_checker.virtualizability.decide import EVERYTHING, Item, decide, items, make_subject
 from popek_checker.virtualizability.questions import Copies, Subject
@@ -80,13 +81,17 @@ def check(
     cache: Cache | None = None,
     progress: Progress = lambda done, total, name: None,
 ) -> Report:
-    """The report of a machine: rows under the main claim, and every theorem under its own."""
+    """The report of a machine: rows under the main claim, and every theorem under its own.
+
+    Raises SpecError where a theorem assumes what no state of the machine satisfies.
+    """
     start = time.perf_counter()
     theorems = [th for th in machine.theorems.values() if not options.theorems or th.name in options.theorems]
     theorems = [th for th in theorems if not th.configs or machine.config in th.configs]
     main, invariant = main_claim(machine, options, theorems)
     claims = {main: Asked(invariant, EVERYTHING)}
     chosen = {th.name: claim_of(machine, th, main) for th in theorems}
+    examine(machine, [(th, chosen[th.name]) for th in theorems], kept_solver(options.timeout))
     for theorem in theorems:
         claim, held = chosen[theorem.name], tuple(expr for expr, _ in theorem.assume)
         known = claims.get(claim, Asked(held, frozenset()))

@@ -25,6 +25,7 @@ def placement(ctx: Context, node: Tree[Token]) -> m.Placement:
     parameters: dict[str, int] = {}
     host: list[tuple[str, m.Expr]] = []
     where: list[m.Expr] = []
+    where_at: list[m.Span] = []
     memory: tuple[str, m.Expr, m.Expr] | None = None
     with ctx.scope(fresh=True):
         for line in (child for child in node.children if isinstance(child, Tree)):
@@ -40,12 +41,13 @@ def placement(ctx: Context, node: Tree[Token]) -> m.Placement:
                     host.append((found.name, check(ctx, expr, m.Bits(found.width))))
                 case "place_where", [expr]:
                     where.append(condition(ctx, expr))
+                    where_at.append(ctx.span(line))
                 case "place_memory", [name, base, size]:
                     if str(name) not in ctx.arrays:
                         ctx.unknown("memory", str(name), line, list(ctx.arrays))
                     width = m.Bits(ctx.arrays[str(name)].index_width)
                     memory = (str(name), check(ctx, base, width), check(ctx, size, width))
-    return m.Placement(tuple(parameters.items()), tuple(host), tuple(where), memory)
+    return m.Placement(tuple(parameters.items()), tuple(host), tuple(where), memory, tuple(where_at))
 
 
 def theorem(ctx: Context, node: Tree[Token], configs: tuple[str, ...], source: str) -> m.Theorem:
@@ -71,7 +73,7 @@ def theorem(ctx: Context, node: Tree[Token], configs: tuple[str, ...], source: s
     return m.Theorem(
         str(name), made.get("guest"), made.get("host"), where, str(made["memory"]), str(made["reading"]),  # type: ignore[arg-type]
         tuple(assume), str(made["show"]), made.get("expect", m.Expectation("holds", ())), ctx.span(name),  # type: ignore[arg-type]
-        alone=bool(made.get("alone")),
+        alone=bool(made.get("alone")), assumed_at=made.get("assumed_at", ()),  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -100,6 +102,7 @@ def _theorem_line(
             made["reading"] = _one_of(ctx, line, str(name), ("amended", "literal"))
         case "assume", [expr]:
             assume.append((condition(ctx, expr), words(source, expr)))
+            made["assumed_at"] = (*made.get("assumed_at", ()), ctx.span(line))  # type: ignore[misc]
         case "show", [name]:
             made["show"] = _one_of(ctx, line, str(name), SHOWS)
         case "expect_holds", _:

@@ -51,3 +51,4 @@ class Placement:
     host: tuple[tuple[str, Expr], ...]
     where: tuple[Expr, ...]
     memory: tuple[str, Expr, Expr] | None
+    where_at: tuple[Span, ...] = ()

@@ -1,0 +1,132 @@
+"""Whether what is assumed can be: H, and the conditions of the placement, before anything is proved of what they leave.
+
+From a contradiction everything follows. So does it from a condition that the machine never meets: of a field that nothing
+changes and whose value at reset is another. What can change a field is read off the text, whatever the mode and whatever the
+values, so that "never" is said of nothing that the monitor could bring about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from popek_checker.solver.smt import Smt, Status
+from popek_checker.virtualizability.copies import holds, start
+from popek_checker.virtualizability.questions import holds_with
+from popek_checker.virtualizability.verdict import Claim
+from popek_grammar import machine as m
+from popek_grammar.examine.effects import nodes
+from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.state import legal
+from popek_grammar.meaning.terms import Term
+from popek_grammar.text.diagnostics import Diagnostic, Note, SpecError
+
+HELD = (m.Role.CONTROL, m.Role.MAP, m.Role.HIDDEN)
+"""The state that keeps its value at reset where nothing in the text changes it; inputs change of themselves."""
+
+
+def examine(machine: m.Machine, asked: Iterable[tuple[m.Theorem, Claim]], smt: Smt) -> None:
+    """Raises SpecError for each theorem whose H, and for a placement whose `where`, no state of the machine satisfies."""
+    found = [*_placement(machine, smt)]
+    for theorem, claim in asked:
+        found += _theorem(machine, theorem, claim, smt)
+    if found:
+        raise SpecError(found)
+
+
+def _theorem(machine: m.Machine, theorem: m.Theorem, claim: Claim, smt: Smt) -> Iterator[Diagnostic]:
+    if not theorem.assume:
+        return
+    state = start(machine, machine.modes.code(claim.host), "")
+    held = [holds(machine, state, expr) for expr, _ in theorem.assume]
+    place = conflict(smt, legal(machine, state), held)
+    if place is not None:
+        words = f"no state satisfies what theorem {theorem.name} assumes: whatever it shows of none is vacuous"
+        earlier = tuple(Note(theorem.assume[number][1], theorem.assumed_at[number]) for number in range(place))
+        yield Diagnostic(
+            "E0424", "error", words, theorem.assumed_at[place], "contradicts what is assumed before" * bool(place), earlier
+        )
+        return
+    fixed = unchanging(machine)
+    place = conflict(
+        smt, t.and_(legal(machine, state), *(t.eq(state.scalars[name], value) for name, value in fixed.items())), held
+    )
+    if place is not None:
+        spoken = sorted(leaf.name for leaf in t.free(held[: place + 1]) if leaf.name in fixed)
+        values = ", ".join(f"{name} is {fixed[name].value}" for name in spoken)
+        words = f"theorem {theorem.name} assumes what never is: whatever it shows is vacuous"
+        note = Note(f"from reset on {values}, and nothing in the machine changes that")
+        yield Diagnostic("E0424", "error", words, theorem.assumed_at[place], "", (note,))
+
+
+def _placement(machine: m.Machine, smt: Smt) -> Iterator[Diagnostic]:
+    placement = machine.placement
+    if placement is None or not placement.where:
+        return
+    state = start(machine, None, "")
+    place = conflict(smt, legal(machine, state), [holds_with(machine, state, expr) for expr in placement.where])
+    if place is not None:
+        words = "no guest satisfies the placement: whatever is shown of one is vacuous"
+        yield Diagnostic("E0425", "error", words, placement.where_at[place])
+
+
+def conflict(smt: Smt, facts: Term, conditions: Sequence[Term]) -> int | None:
+    """The first of the conditions that cannot hold together with those before it and with the facts; None where all can."""
+    together = [facts]
+    if smt.check([facts, *conditions], model=False).status is not Status.UNSAT:
+        return None
+    for number, condition in enumerate(conditions):
+        together.append(condition)
+        if smt.check(together, model=False).status is Status.UNSAT:
+            return number
+    return None
+
+
+def unchanging(machine: m.Machine) -> dict[str, Term]:
+    """The held state that nothing in the text changes, with its value from reset on."""
+    changed = changeable(machine) | {wire.target for region in machine.regions.values() for wire in region.wires}
+    changed |= {clock.name for clock in machine.clocks}
+    return {
+        name: t.const(scalar.reset, scalar.width)
+        for name, scalar in machine.scalars.items()
+        if scalar.role in HELD and scalar.reset is not None and name not in changed
+    }
+
+
+def changeable(machine: m.Machine) -> set[str]:
+    """The scalars and arrays that some instruction, trap entry or return, or write rule may write, in any mode."""
+    waiting: list[object] = [
+        *((i.lets, i.guards, i.body) for i in machine.instructions.values()),
+        *(function.body for function in machine.functions.values()),
+        *machine.trap_stacks.values(),
+        *(translation.body for translation in machine.translations.values()),
+        *(protection.body for protection in machine.protections.values()),
+        machine.delegate,
+    ]
+    found: set[str] = set()
+    written: set[str] = set()
+    while waiting:
+        for node in nodes(waiting.pop()):
+            match node:
+                case m.ScalarPlace(name) | m.ElementPlace(name):
+                    found.add(name)
+                case m.RegisterPlace(name):
+                    waiting += _write_rule(machine, name, written, found)
+                case m.Builtin("csr_write"):
+                    for name in machine.csrs.values():
+                        waiting += _write_rule(machine, name, written, found)
+                case _:
+                    pass
+    return found
+
+
+def _write_rule(machine: m.Machine, name: str, written: set[str], found: set[str]) -> list[object]:
+    """Notes what a write of a whole register does to its fields; gives the body of its `write` clause, once."""
+    if name in written:
+        return []
+    written.add(name)
+    register = machine.registers[name]
+    if register.write is not None:
+        return [register.write[1]]
+    software = (m.FieldKind.RW, m.FieldKind.WARL, m.FieldKind.WLRL)
+    found.update(field.state for field in register.fields if field.state is not None and field.kind in software)
+    return []
