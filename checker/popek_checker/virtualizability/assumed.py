@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from popek_checker.solver.smt import Smt, Status
-from popek_checker.virtualizability.copies import holds, start
+from popek_checker.virtualizability.copies import holds, pieces, relocation, shared, start
 from popek_checker.virtualizability.questions import holds_with
 from popek_checker.virtualizability.verdict import Claim
 from popek_grammar import machine as m
@@ -67,6 +67,22 @@ def _placement(machine: m.Machine, smt: Smt) -> Iterator[Diagnostic]:
     if place is not None:
         words = "no guest satisfies the placement: whatever is shown of one is vacuous"
         yield Diagnostic("E0425", "error", words, placement.where_at[place])
+
+
+def unplaced(machine: m.Machine, claim: Claim) -> tuple[str, ...]:
+    """What a report must say of a placement that its questions do not go by."""
+    if machine.placement is None or claim.memory != "translated":
+        return ()
+    if relocation(machine, start(machine, machine.modes.code(claim.guest), "")) is not None:
+        return ()
+    return ("placement: not used, since what the translations make of an address is not the address plus something",)
+
+
+def alike(machine: m.Machine) -> tuple[str, ...]:
+    """What a report must say of hidden state that guest and host are taken to hold alike."""
+    names = [name for name, piece in pieces(machine) if piece.role is m.Role.HIDDEN and shared(piece)]
+    told = "reset alike on both machines, and what a trap does to it is for noninterference to see"
+    return (f"hidden state {', '.join(names)}: {told}",) if names else ()
 
 
 def conflict(smt: Smt, facts: Term, conditions: Sequence[Term]) -> int | None:

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from popek_checker.solver.cache import Cache, machine_digest, meaning_key, text_key
 from popek_checker.solver.sharing import Shared
 from popek_checker.solver.smt import Smt, kept_solver
-from popek_checker.virtualizability.assumed import examine
+from popek_checker.virtualizability.assumed import alike, examine, unplaced
 from popek_checker.virtualizability.copies import pieces
 from popek_checker.virtualizability.decide import EVERYTHING, Item, decide, items, make_subject
 from popek_checker.virtualizability.questions import Copies, Subject
@@ -104,8 +104,9 @@ def check(
     results = tuple(judge(theorem, chosen[theorem.name], rows[chosen[theorem.name]]) for theorem in theorems)
     decide_again = partial(decide_all, machine, timeout=options.timeout, executor=executor, cache=cache, progress=progress)
     settings = smallest_settings(machine, main, claims[main], rows[main], options.timeout, decide_again)
+    taken = (*assumptions(main), *unplaced(machine, main), *alike(machine))
     return Report(
-        machine.name, machine.setting, main, rows[main], results, assumptions(main), EXCLUSIONS,
+        machine.name, machine.setting, main, rows[main], results, taken, EXCLUSIONS,
         time.perf_counter() - start, cached, locations(machine), machine.title, only_its_own(machine), settings,
     )  # fmt: skip
 
@@ -287,12 +288,12 @@ def assumptions(claim: Claim) -> tuple[str, ...]:
 MEMORY: Final = {
     "view": (
         "memory view: the monitor gives the guest one view of its memory in every virtual mode "
-        "(shadow tables per virtual mode); whether an access faults depends on its address and kind alone, and on the mode "
-        "whose rights it uses, when that is a lesser one than the current",
+        "(shadow tables per virtual mode); whether an access faults, and where it lies, depends on its page and kind alone, and "
+        "on the mode whose rights it uses, when that is a lesser one than the current; offsets in a page are kept",
     ),
     "per_mode": (
         "memory per_mode: the monitor keeps the guest's tables with their rights by mode; "
-        "whether an access faults, and where it lies, may differ from mode to mode",
+        "whether an access faults, and where its page lies, may differ from mode to mode",
     ),
     "translated": (
         "memory translated: the declared translation and protection act in each mode as they stand",

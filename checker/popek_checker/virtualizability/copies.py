@@ -214,35 +214,59 @@ class Relocation:
 
 
 def relocation(machine: m.Machine, state: State) -> Relocation | None:
-    """The inverse of the declared translation, when its result is the address plus something; None otherwise.
+    """The inverse of the declared translations, all stages, when what comes out is the address plus something; else None.
 
     Derived by translating a variable and looking at the term that comes out.
     """
-    if machine.main_memory is None or len(machine.translations) != 1:
+    widths = {translation.va_width for translation in machine.translations.values() if translation.over is None}
+    if machine.main_memory is None or len(widths) != 1:
         return None
-    translation = next(iter(machine.translations.values()))
+    (width,) = widths
     array = machine.arrays[machine.main_memory]
-    address = t.var("%va", translation.va_width)
+    address = t.var("%va", width)
     run = Run(machine, state.copy(), Translated())
-    with run.bound(va=address, access=t.const(1, 2), acting=_mode(machine, state), size=t.const(1, 32)):
-        run.walk_translation = translation
-        result = run.body(translation.body, {})
-    if result is None:
-        return None
+    result = Translated().translate(run, address, t.const(1, 32), "load", _mode(machine, state))
     physical = t.resize(result, array.index_width)
-    offset = t.sub(physical, t.resize(address, array.index_width))
-    if address in t.free([offset]):
+    offset = added(physical, address)
+    if offset is None:
         return None
     faults = t.or_(*(trap.condition for trap in run.traps))
 
     def backward(place: Term) -> Term:
-        return t.resize(t.sub(place, offset), translation.va_width)
+        return t.resize(t.sub(place, offset), width)
 
     def inside(place: Term) -> Term:
         back = backward(place)
-        return t.not_(t.substitute([faults], lambda term, _: back if term is address else None)[faults])
+        there = t.substitute([faults, physical], lambda term, _: back if term is address else None)
+        reached = t.TRUE if width >= array.index_width else t.eq(there[physical], place)
+        return t.and_(t.not_(there[faults]), reached)
 
     return Relocation(backward, inside)
+
+
+def added(term: Term, address: Term) -> Term | None:
+    """What `term` adds to `address`, modulo its width; None where it is not seen to be the address plus something.
+
+    Seen through sums, whatever their carry is used for beside, choices that do not depend on the address, and cuts.
+    """
+    if term is t.resize(address, term.width):
+        return t.const(0, term.width)
+    match term.op, term.args:
+        case "add", (left, right):
+            moved, by = (left, right) if address in t.free([left]) else (right, left)
+            inner = None if address in t.free([by]) else added(moved, address)
+            return None if inner is None else t.add(inner, by)
+        case "sub", (left, right) if address not in t.free([right]):
+            inner = added(left, address)
+            return None if inner is None else t.sub(inner, right)
+        case "ite", (condition, yes, no) if address not in t.free([condition]):
+            one, other = added(yes, address), added(no, address)
+            return None if one is None or other is None else t.ite(condition, one, other)
+        case "extract", (whole,) if t.bounds(term)[1] == 0:
+            inner = added(whole, address)
+            return None if inner is None else t.extract(inner, t.bounds(term)[0], 0)
+        case _:
+            return None
 
 
 def _mode(machine: m.Machine, state: State) -> Term:
@@ -264,6 +288,16 @@ def with_view_memory(machine: m.Machine, state: State, suffix: str) -> State:
     arrays = dict(state.arrays)
     arrays[array.name] = ArrayValue(array, base)
     return State(dict(state.scalars), arrays)
+
+
+def changed_outside(before: State, after: State, machine: m.Machine) -> Term:
+    """Memory differs from before at some address outside the view."""
+    move, name = relocation(machine, before), machine.main_memory
+    if move is None or name is None:
+        return t.FALSE
+    place = fresh_index(machine.arrays[name])
+    differs = t.ne(before.arrays[name].read(place), after.arrays[name].read(place))
+    return t.and_(t.not_(move.inside(place)), differs)
 
 
 def views_differ(one: State, other: State, first: State, second: State, machine: m.Machine) -> Term:

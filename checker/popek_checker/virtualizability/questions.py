@@ -15,6 +15,7 @@ from typing import Self
 
 from popek_checker.virtualizability.copies import (
     Copy,
+    changed_outside,
     copy,
     finished,
     holds,
@@ -163,6 +164,14 @@ class Subject(Executions):
                 other = self.elsewhere(mode)
             labels = (self.label(mode), f"{self.label(mode)} elsewhere")
             yield self._behaviour("location", one, other, labels)
+            yield from self.outside("location", mode)
+
+    def outside(self, question: str, mode: int) -> Iterator[Ask]:
+        """Where memory is relocated: what lies outside the view is another's, and changes."""
+        if self.relocated:
+            one = self.copy(mode)
+            changed = changed_outside(one.before, one.after, self.machine)
+            yield Ask(question, (self.label(mode),), (one,), (one.ok, self.kept(one), changed))
 
     def behaviour_config(self, name: str, modes: tuple[int, ...]) -> Iterator[Ask]:
         """One control field (or input) differs."""
@@ -187,6 +196,7 @@ class Subject(Executions):
                 else:
                     pair = self.copy(first), self.all_apart(second)
                 yield self._behaviour("joint", *pair, (self.label(first), f"{other}, other settings"))
+            yield from self.outside("joint", first)
 
     def _behaviour(self, question: str, one: Copy, other: Copy, labels: tuple[str, ...]) -> Ask:
         if one.outcome is other.outcome:
