@@ -1,22 +1,24 @@
 """Whether what is assumed can be: H, and the conditions of the placement, before anything is proved of what they leave.
 
-From a contradiction everything follows. So does it from a condition that the machine never meets: of a field that nothing
-changes and whose value at reset is another. What can change a field is read off the text, whatever the mode and whatever the
-values, so that "never" is said of nothing that the monitor could bring about.
+From a contradiction everything follows. So does it from a condition that the machine never meets: of a field that no write
+rule sets, in a register that programs do write, and whose value at reset is another. What can change a field is read off the
+text, whatever the mode and whatever the values, so that "never" is said of nothing that the monitor could bring about. A field
+whose register no instruction writes at all may be set by means that the text leaves out: the report says that it takes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from popek_checker.solver.smt import Smt, Status
-from popek_checker.virtualizability.copies import holds, pieces, relocation, shared, start
+from popek_checker.virtualizability.copies import holds, pieces, shared, start
 from popek_checker.virtualizability.questions import holds_with
+from popek_checker.virtualizability.relocation import relocation
 from popek_checker.virtualizability.verdict import Claim
 from popek_grammar import machine as m
 from popek_grammar.examine.effects import nodes
 from popek_grammar.meaning import terms as t
-from popek_grammar.meaning.state import legal
+from popek_grammar.meaning.state import State, legal
 from popek_grammar.meaning.terms import Term
 from popek_grammar.text.diagnostics import Diagnostic, Note, SpecError
 
@@ -47,15 +49,38 @@ def _theorem(machine: m.Machine, theorem: m.Theorem, claim: Claim, smt: Smt) -> 
         )
         return
     fixed = unchanging(machine)
-    place = conflict(
+    ruled = {name: value for name, value in fixed.items() if name in ruled_fields(machine)}
+    place = never(smt, machine, state, held, ruled)
+    if place is not None:
+        words = f"theorem {theorem.name} assumes what never is: whatever it shows is vacuous"
+        note = Note(f"from reset on {_values(held[: place + 1], ruled)}, and no write rule changes that")
+        yield Diagnostic("E0424", "error", words, theorem.assumed_at[place], "", (note,))
+
+
+def brought_about(machine: m.Machine, asked: Iterable[tuple[m.Theorem, Claim]], smt: Smt) -> tuple[str, ...]:
+    """What a report must say of an H that the machine does not meet at reset, and that nothing in the text brings about."""
+    found, fixed = [], unchanging(machine)
+    for theorem, claim in asked:
+        state = start(machine, machine.modes.code(claim.host), "")
+        held = [holds(machine, state, expr) for expr, _ in theorem.assume]
+        place = never(smt, machine, state, held, fixed) if held else None
+        if place is not None:
+            at = theorem.assumed_at[place]
+            means = f"is brought about by means that the text leaves out, where {_values(held[: place + 1], fixed)} from reset on"
+            found.append(f"theorem {theorem.name}: {theorem.assume[place][1]} (line {at.line}) {means}")
+    return tuple(found)
+
+
+def never(smt: Smt, machine: m.Machine, state: State, held: Sequence[Term], fixed: Mapping[str, Term]) -> int | None:
+    """The first condition that cannot be where some state keeps its value at reset."""
+    return conflict(
         smt, t.and_(legal(machine, state), *(t.eq(state.scalars[name], value) for name, value in fixed.items())), held
     )
-    if place is not None:
-        spoken = sorted(leaf.name for leaf in t.free(held[: place + 1]) if leaf.name in fixed)
-        values = ", ".join(f"{name} is {fixed[name].value}" for name in spoken)
-        words = f"theorem {theorem.name} assumes what never is: whatever it shows is vacuous"
-        note = Note(f"from reset on {values}, and nothing in the machine changes that")
-        yield Diagnostic("E0424", "error", words, theorem.assumed_at[place], "", (note,))
+
+
+def _values(conditions: Sequence[Term], fixed: Mapping[str, Term]) -> str:
+    spoken = sorted({leaf.name for leaf in t.free(conditions)} & set(fixed))
+    return ", ".join(f"{name} is {fixed[name].value}" for name in spoken)
 
 
 def _placement(machine: m.Machine, smt: Smt) -> Iterator[Diagnostic]:
@@ -108,8 +133,18 @@ def unchanging(machine: m.Machine) -> dict[str, Term]:
     }
 
 
+def ruled_fields(machine: m.Machine) -> set[str]:
+    """The state of registers that some instruction writes as a whole, by their rules."""
+    return {part.state for name in _changes(machine)[1] for part in machine.registers[name].fields if part.state is not None}
+
+
 def changeable(machine: m.Machine) -> set[str]:
     """The scalars and arrays that some instruction, trap entry or return, or write rule may write, in any mode."""
+    return _changes(machine)[0]
+
+
+def _changes(machine: m.Machine) -> tuple[set[str], set[str]]:
+    """The state that may be written, and the registers that are written as a whole."""
     waiting: list[object] = [
         *((i.lets, i.guards, i.body) for i in machine.instructions.values()),
         *(function.body for function in machine.functions.values()),
@@ -132,7 +167,7 @@ def changeable(machine: m.Machine) -> set[str]:
                         waiting += _write_rule(machine, name, written, found)
                 case _:
                     pass
-    return found
+    return found, written
 
 
 def _write_rule(machine: m.Machine, name: str, written: set[str], found: set[str]) -> list[object]:

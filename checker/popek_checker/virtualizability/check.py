@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from popek_checker.solver.cache import Cache, machine_digest, meaning_key, text_key
 from popek_checker.solver.sharing import Shared
 from popek_checker.solver.smt import Smt, kept_solver
-from popek_checker.virtualizability.assumed import alike, examine, unplaced
+from popek_checker.virtualizability.assumed import alike, brought_about, examine, unplaced
 from popek_checker.virtualizability.copies import pieces
 from popek_checker.virtualizability.decide import EVERYTHING, Item, decide, items, make_subject
 from popek_checker.virtualizability.questions import Copies, Subject
@@ -91,7 +91,8 @@ def check(
     main, invariant = main_claim(machine, options, theorems)
     claims = {main: Asked(invariant, EVERYTHING)}
     chosen = {th.name: claim_of(machine, th, main) for th in theorems}
-    examine(machine, [(th, chosen[th.name]) for th in theorems], kept_solver(options.timeout))
+    said = [(th, chosen[th.name]) for th in theorems]
+    examine(machine, said, kept_solver(options.timeout))
     for theorem in theorems:
         claim, held = chosen[theorem.name], tuple(expr for expr, _ in theorem.assume)
         known = claims.get(claim, Asked(held, frozenset()))
@@ -104,7 +105,12 @@ def check(
     results = tuple(judge(theorem, chosen[theorem.name], rows[chosen[theorem.name]]) for theorem in theorems)
     decide_again = partial(decide_all, machine, timeout=options.timeout, executor=executor, cache=cache, progress=progress)
     settings = smallest_settings(machine, main, claims[main], rows[main], options.timeout, decide_again)
-    taken = (*assumptions(main), *unplaced(machine, main), *alike(machine))
+    taken = (
+        *assumptions(main),
+        *unplaced(machine, main),
+        *alike(machine),
+        *brought_about(machine, said, kept_solver(options.timeout)),
+    )
     return Report(
         machine.name, machine.setting, main, rows[main], results, taken, EXCLUSIONS,
         time.perf_counter() - start, cached, locations(machine), machine.title, only_its_own(machine), settings,

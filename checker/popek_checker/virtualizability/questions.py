@@ -15,20 +15,17 @@ from typing import Self
 
 from popek_checker.virtualizability.copies import (
     Copy,
-    changed_outside,
     copy,
     finished,
     holds,
     raised,
-    relocation,
     resources_differ,
     resources_kept,
     start,
-    views_differ,
     visible_differ,
-    with_view_memory,
 )
 from popek_checker.virtualizability.executions import TWIN, Copies, Executions
+from popek_checker.virtualizability.relocation import changed_outside, relocation, views_differ, with_view_memory
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.state import ArrayValue, State
@@ -232,7 +229,8 @@ class Subject(Executions):
         here = (self.host,)
         yield from self.control(here)
         yield from self.joint(here)
-        yield from self.trap_sensitive(here)
+        if self.host in self.virtual:
+            yield from self.trap_sensitive(here)
 
     def inexact(self, modes: tuple[int, ...]) -> Iterator[Ask]:
         """A direct run that does not commute with f, or leaves its frame."""
