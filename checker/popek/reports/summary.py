@@ -57,6 +57,8 @@ class Summary:
         words += [kind.partition(":")[0] for kind in self.behaviour]
         if self.truth("trap_sensitive") is Truth.YES:
             words.append("trap")
+        if not words and self.truth("below") is Truth.YES:
+            return "sensitive below"
         if not words:
             return "innocuous" if self.sensitive is Truth.NO else "unknown"
         return "+".join(dict.fromkeys(words)) + " sensitive"
@@ -91,6 +93,8 @@ class Summary:
 def _hole(row: Row) -> str:
     """The first sensitivity of a row that does not trap, in words."""
     where = f" ({row.part})" if row.part else ""
+    if row.deprivileged_violation is not Truth.YES:
+        return f"sensitive in a mode below the real one, and no trap{where}"
     if row.truth("mode") is Truth.YES:
         return f"another result in another mode, and no trap{where}"
     if row.truth("control_sensitive") is Truth.YES:

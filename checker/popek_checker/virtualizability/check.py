@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from popek_checker.solver.cache import Cache, machine_digest, meaning_key, text_key
 from popek_checker.solver.sharing import Shared
 from popek_checker.solver.smt import Smt, kept_solver
+from popek_checker.virtualizability.assumed import alike, brought_about, examine, unplaced
 from popek_checker.virtualizability.copies import pieces
 from popek_checker.virtualizability.decide import EVERYTHING, Item, decide, items, make_subject
 from popek_checker.virtualizability.options import Options, Progress
@@ -65,13 +66,18 @@ def check(
     cache: Cache | None = None,
     progress: Progress = lambda done, total, name: None,
 ) -> Report:
-    """The report of a machine: rows under the main claim, and every theorem under its own."""
+    """The report of a machine: rows under the main claim, and every theorem under its own.
+
+    Raises SpecError where a theorem assumes what no state of the machine satisfies.
+    """
     start = time.perf_counter()
     theorems = [th for th in machine.theorems.values() if not options.theorems or th.name in options.theorems]
     theorems = [th for th in theorems if not th.configs or machine.config in th.configs]
     main, invariant = main_claim(machine, options, theorems)
     claims = {main: Asked(invariant, EVERYTHING)}
     chosen = {th.name: claim_of(machine, th, main) for th in theorems}
+    said = [(th, chosen[th.name]) for th in theorems]
+    examine(machine, said, kept_solver(options.timeout))
     for theorem in theorems:
         claim, held = chosen[theorem.name], tuple(expr for expr, _ in theorem.assume)
         known = claims.get(claim, Asked(held, frozenset()))
@@ -84,8 +90,14 @@ def check(
     results = tuple(judge(theorem, chosen[theorem.name], rows[chosen[theorem.name]]) for theorem in theorems)
     decide_again = partial(decide_all, machine, timeout=options.timeout, executor=executor, cache=cache, progress=progress)
     settings = smallest_settings(machine, main, claims[main], rows[main], options.timeout, decide_again)
+    taken = (
+        *assumptions(main),
+        *unplaced(machine, main),
+        *alike(machine),
+        *brought_about(machine, said, kept_solver(options.timeout)),
+    )
     return Report(
-        machine.name, machine.setting, main, rows[main], results, assumptions(main), EXCLUSIONS,
+        machine.name, machine.setting, main, rows[main], results, taken, EXCLUSIONS,
         time.perf_counter() - start, cached, locations(machine), machine.title, only_its_own(machine), settings,
     )  # fmt: skip
 
@@ -99,7 +111,7 @@ def smallest_settings(
     machine: m.Machine, claim: Claim, asked: Asked, rows: Sequence[Row], timeout: float, decide_again: Callable[..., Decisions]
 ) -> Settings | None:
     """The smallest settings that close the holes among `rows`, asked again with H as large; None without holes."""
-    holes = {row.label: row for row in rows if row.violation is Truth.YES}
+    holes = {row.label: row for row in rows if row.deprivileged_violation is Truth.YES}
     if not holes or claim.reading == "literal":
         return None
     work = [item for item in items(machine) if item.label in holes]
@@ -110,7 +122,9 @@ def smallest_settings(
     larger = replace(claim, invariant=(*claim.invariant, *found.settings))
     claims = {larger: Asked((*asked.invariant, *found.exprs), frozenset({"theorem1"}))}
     again, _ = decide_again(claims=claims, work=[item for item in work if item.label in closes])
-    return Settings(found.settings, closes, found.remains, negation(disjunction(row.violation for row in again[larger])))
+    return Settings(
+        found.settings, closes, found.remains, negation(disjunction(row.deprivileged_violation for row in again[larger]))
+    )
 
 
 def locations(machine: m.Machine) -> tuple[tuple[str, tuple[str, int, int]], ...]:
@@ -265,12 +279,12 @@ def assumptions(claim: Claim) -> tuple[str, ...]:
 MEMORY: Final = {
     "view": (
         "memory view: the monitor gives the guest one view of its memory in every virtual mode "
-        "(shadow tables per virtual mode); whether an access faults depends on its address and kind alone, and on the mode "
-        "whose rights it uses, when that is a lesser one than the current",
+        "(shadow tables per virtual mode); whether an access faults, and where it lies, depends on its page and kind alone, and "
+        "on the mode whose rights it uses, when that is a lesser one than the current; offsets in a page are kept",
     ),
     "per_mode": (
         "memory per_mode: the monitor keeps the guest's tables with their rights by mode; "
-        "whether an access faults, and where it lies, may differ from mode to mode",
+        "whether an access faults, and where its page lies, may differ from mode to mode",
     ),
     "translated": (
         "memory translated: the declared translation and protection act in each mode as they stand",

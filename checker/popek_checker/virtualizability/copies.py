@@ -1,7 +1,6 @@
-"""Copies of the machine to compare: what they share, what is free in each, and how their memories are related.
+"""Copies of the machine to compare: what they share, and what is free in each.
 
 Visible state V (role `guest`) is shared by the copies; the rest, C, is free in each, under the same name with a suffix.
-Where a relocation is declared, both physical memories are built from one view array (Popek and Goldberg's E|R).
 """
 
 from __future__ import annotations
@@ -199,85 +198,3 @@ def raised(item: Copy) -> tuple[Term, ...]:
         values = [t.const(number, CAUSE_WIDTH), *trap.payload]
         found = [t.ite(trap.condition, value, other) for value, other in zip(values, found, strict=True)]
     return tuple(found)
-
-
-# -- relocation ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Relocation:
-    """A translation that adds: `forward` maps a virtual address, `backward` undoes it; `inside` says which physical
-    addresses the view holds."""
-
-    backward: Callable[[Term], Term]
-    inside: Callable[[Term], Term]
-
-
-def relocation(machine: m.Machine, state: State) -> Relocation | None:
-    """The inverse of the declared translation, when its result is the address plus something; None otherwise.
-
-    Derived by translating a variable and looking at the term that comes out.
-    """
-    if machine.main_memory is None or len(machine.translations) != 1:
-        return None
-    translation = next(iter(machine.translations.values()))
-    array = machine.arrays[machine.main_memory]
-    address = t.var("%va", translation.va_width)
-    run = Run(machine, state.copy(), Translated())
-    with run.bound(va=address, access=t.const(1, 2), acting=_mode(machine, state), size=t.const(1, 32)):
-        run.walk_translation = translation
-        result = run.body(translation.body, {})
-    if result is None:
-        return None
-    physical = t.resize(result, array.index_width)
-    offset = t.sub(physical, t.resize(address, array.index_width))
-    if address in t.free([offset]):
-        return None
-    faults = t.or_(*(trap.condition for trap in run.traps))
-
-    def backward(place: Term) -> Term:
-        return t.resize(t.sub(place, offset), translation.va_width)
-
-    def inside(place: Term) -> Term:
-        back = backward(place)
-        return t.not_(t.substitute([faults], lambda term, _: back if term is address else None)[faults])
-
-    return Relocation(backward, inside)
-
-
-def _mode(machine: m.Machine, state: State) -> Term:
-    return state.scalars[machine.mode] if machine.mode is not None else t.const(0, 1)
-
-
-def with_view_memory(machine: m.Machine, state: State, suffix: str) -> State:
-    """The state with its memory rebuilt: what lies in the view comes from the shared array `view`, the rest is its own."""
-    move = relocation(machine, state)
-    if move is None or machine.main_memory is None:
-        return state
-    array = machine.arrays[machine.main_memory]
-
-    def base(index: Term) -> Term:
-        shared = t.apply("view", array.width, (move.backward(index),))
-        own = t.apply(f"{array.name}.outside{suffix}", array.width, (index,))
-        return t.ite(move.inside(index), shared, own)
-
-    arrays = dict(state.arrays)
-    arrays[array.name] = ArrayValue(array, base)
-    return State(dict(state.scalars), arrays)
-
-
-def views_differ(one: State, other: State, first: State, second: State, machine: m.Machine) -> Term:
-    """The memories differ at some address of the view, each seen through its own relocation (of the state before)."""
-    move_one, move_other = relocation(machine, first), relocation(machine, second)
-    name = machine.main_memory
-    if name is None:
-        return t.FALSE
-    array = machine.arrays[name]
-    place = fresh_index(array)
-    if move_one is None or move_other is None:
-        return t.ne(one.arrays[name].read(place), other.arrays[name].read(place))
-    back = move_one.backward(place)
-    twin = t.var(f"at.{array.name}~", array.index_width)
-    same = t.eq(move_other.backward(twin), back)
-    inside = t.and_(move_one.inside(place), move_other.inside(twin), same)
-    return t.and_(inside, t.ne(one.arrays[name].read(place), other.arrays[name].read(twin)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from popek_checker.solver.smt import Smt, Status
 from popek_checker.virtualizability.conditions import condition, exact_when
@@ -14,7 +14,7 @@ from popek_checker.virtualizability.literal import Literal
 from popek_checker.virtualizability.physical import with_physical
 from popek_checker.virtualizability.questions import Ask, Copies, Subject
 from popek_checker.virtualizability.theorems import SHOWS
-from popek_checker.virtualizability.verdict import Claim, Finding, Row, Truth, disjunction
+from popek_checker.virtualizability.verdict import Claim, Finding, Row, Truth, conjunction, disjunction
 from popek_checker.virtualizability.witness import witness
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
@@ -58,11 +58,11 @@ EVERYTHING = frozenset({"everything"})
 
 _SENSITIVE = ("control_sensitive", "mode", "location", "config:", "trap_sensitive")
 _NEEDS: dict[str, tuple[str, ...]] = {
-    "theorem1": ("privileged", *_SENSITIVE),
-    "sensitive_implies_privileged": ("privileged", *_SENSITIVE),
-    "inclusion": ("privileged", *_SENSITIVE[:-1]),
-    "theorem3": ("privileged", "user_sensitive"),
-    "user_sensitive_implies_privileged": ("privileged", "user_sensitive"),
+    "theorem1": ("privileged", "below", *_SENSITIVE),
+    "sensitive_implies_privileged": ("privileged", "below", *_SENSITIVE),
+    "inclusion": ("privileged", "below", *_SENSITIVE[:-1]),
+    "theorem3": ("privileged", "below", "user_sensitive"),
+    "user_sensitive_implies_privileged": ("privileged", "below", "user_sensitive"),
     "exact": ("inexact",),
     "noninterference": ("leaks",),
     "exact_user": ("inexact_user",),
@@ -81,9 +81,13 @@ def decide(subject: Subject, item: Item, smt: Smt, wanted: frozenset[str] = EVER
     needs = {question for show in wanted for question in _NEEDS.get(show, (show,))}
     full = wanted == EVERYTHING
     findings = [ask_privileged(smt, subject)] if full or "privileged" in needs else []
+    asked: dict[str, Ask] = {}
+    if subject.below and (full or "below" in needs):
+        finding, evidence = ask_below(smt, subject)
+        findings.append(finding)
+        asked |= {finding.question: evidence} if evidence is not None else {}
     if not full and wanted <= _ONLY_UNPRIVILEGED and findings[0].truth is Truth.YES:
         return Row(item.instruction, item.part, tuple(findings))
-    asked: dict[str, Ask] = {}
     for question in _questions(subject, needs, full):
         for finding, evidence in (
             behaviours(smt, subject, needs, full) if question == BEHAVIOUR else [answer(smt, subject, question)]
@@ -195,6 +199,24 @@ def ask_privileged(smt: Smt, subject: Subject) -> Finding:
     return Finding("privileged", truth, reason=why, seconds=time.perf_counter() - start)
 
 
+def ask_below(smt: Smt, subject: Subject) -> tuple[Finding, Ask | None]:
+    """Whether, in a mode of the guest's below the real one, it runs under H and is sensitive with both modes that one."""
+    start = time.perf_counter()
+    found, why = Truth.NO, ""
+    for mode in subject.below:
+        there = subject.at(mode)
+        runs, _, reason = satisfiable(smt, there, "runs")
+        if runs is Truth.NO:
+            continue
+        sensitive, evidence, other = satisfiable(smt, there, "user_sensitive")
+        both = conjunction((runs, sensitive))
+        if both is Truth.YES and evidence is not None:
+            seconds = time.perf_counter() - start
+            return Finding("below", Truth.YES, seconds=seconds), replace(evidence, question="below")
+        found, why = disjunction((found, both)), why or reason or other
+    return Finding("below", found, reason=why, seconds=time.perf_counter() - start), None
+
+
 def answer(smt: Smt, subject: Subject, question: str) -> tuple[Finding, Ask | None]:
     """One question; `inexact` is reported as its negation, `exact`."""
     start = time.perf_counter()
@@ -239,7 +261,7 @@ def with_evidence(smt: Smt, subject: Subject, row: Row, asked: Mapping[str, Ask]
 def _evidence_order(asked: Mapping[str, Ask]) -> list[str]:
     order = ["mode", "control_sensitive", "location", "trap_sensitive", "exact"]
     configs = [name for name in asked if name.startswith("config:")]
-    return [name for name in ("leaks", *order[:3], *configs, "joint", *order[3:]) if name in asked]
+    return [name for name in ("leaks", *order[:3], *configs, "joint", *order[3:], "below") if name in asked]
 
 
 def row_shows(row: Row, question: str) -> bool:

@@ -102,6 +102,14 @@ class Executions:
         return self.copy(mode), replace(real, facts=(*real.facts, *self.f.where(guest)))
 
     @property
+    def below(self) -> tuple[int, ...]:
+        """The guest's modes below the real one. In those it runs as itself, with settings of the host about it."""
+        if self.alone:
+            return ()
+        rank = self.machine.modes.rank
+        return tuple(code for _, code in self.machine.modes.members if rank(code) < rank(self.host))
+
+    @property
     def asks_together(self) -> bool:
         """Whether mode, place and settings are also asked apart at once: not by the letter of 1974, which has no settings."""
         return True

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
+from typing import Self
 
 from popek_checker.virtualizability.copies import (
     RESOURCE,
@@ -18,15 +20,13 @@ from popek_checker.virtualizability.copies import (
     finished,
     named,
     raised,
-    relocation,
     resources_differ,
     resources_kept,
     start,
-    views_differ,
     visible_differ,
-    with_view_memory,
 )
 from popek_checker.virtualizability.executions import TWIN, Copies, Executions
+from popek_checker.virtualizability.relocation import changed_outside, relocation, views_differ, with_view_memory
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.state import State
@@ -79,6 +79,10 @@ class Subject(Executions):
             return []
         return [t.eq(one.arrays[name].read(at), other.arrays[name].read(at)) for at in vector_cells(self.machine, name)]
 
+    def at(self, mode: int) -> Self:
+        """The same instruction where guest and host are both in `mode`."""
+        return replace(self, modes=(mode,), host=mode)
+
     # -- the amended questions -----------------------------------------------------------------------------------------
 
     def ask(self, question: str) -> Iterator[Ask]:
@@ -105,9 +109,9 @@ class Subject(Executions):
             case "leaks":
                 return self.leaks()
             case "inexact":
-                return self.inexact(self.virtual)
+                return chain(self.inexact(self.virtual), *(self.at(mode).inexact((mode,)) for mode in self.below))
             case "inexact_user":
-                return self.inexact((self.host,))
+                return chain(self.inexact((self.host,)), *(self.at(mode).inexact((mode,)) for mode in self.below))
             case "joint":
                 return self.joint(self.modes)
             case "config:*":
@@ -168,6 +172,14 @@ class Subject(Executions):
                 yield self._behaviour("location", *pair, (labels[0], f"{self.label(self.host)} elsewhere"), embedded=True)
             else:
                 yield self._behaviour("location", self.copy(mode), self.elsewhere(mode), labels)
+            yield from self.outside("location", mode)
+
+    def outside(self, question: str, mode: int) -> Iterator[Ask]:
+        """Where memory is relocated: what lies outside the view is another's, and changes."""
+        if self.relocated:
+            one = self.copy(mode)
+            changed = changed_outside(one.before, one.after, self.machine)
+            yield Ask(question, (self.label(mode),), (one,), (one.ok, self.kept(one), changed))
 
     def behaviour_config(self, name: str, modes: tuple[int, ...]) -> Iterator[Ask]:
         """One control field (or input) differs: freely, or as f holds it."""
@@ -200,12 +212,14 @@ class Subject(Executions):
                 own = {*named(self.machine, RESOURCE), *self.host_memories}
                 pair = self.moved(mode, self.host, _HELD) if self.relocated else self.embedded(mode, _HELD, own)
                 yield self._behaviour("joint", *pair, labels, embedded=True)
+                yield from self.outside("joint", mode)
             return
         for number, first in enumerate(modes):
             for second in modes[number:]:
                 other = self.label(second) if first != second else f"{self.label(second)}, elsewhere"
                 pair = self.moved(first, second, _MAP) if self.relocated else (self.copy(first), self.all_apart(second))
                 yield self._behaviour("joint", *pair, (self.label(first), f"{other}, other settings"))
+            yield from self.outside("joint", first)
 
     def _behaviour(self, question: str, one: Copy, other: Copy, labels: tuple[str, ...], embedded: bool = False) -> Ask:
         """Both complete and keep the resource state, and the visible results differ. `embedded`: the second is f of the first."""
@@ -242,7 +256,8 @@ class Subject(Executions):
         here = (self.host,)
         yield from self.control(here)
         yield from self.joint(here)
-        yield from self.trap_sensitive(here)
+        if self.host in self.virtual:
+            yield from self.trap_sensitive(here)
 
     def inexact(self, modes: tuple[int, ...]) -> Iterator[Ask]:
         """A direct run that does not commute with f, or leaves its frame."""

@@ -65,7 +65,8 @@ def _exact(row: Row) -> Truth:
 def _inclusion(row: Row) -> Truth:
     """Popek and Goldberg's inclusion as they wrote it: control or behaviour sensitive, and not privileged."""
     sensitive = disjunction([row.truth("control_sensitive"), row.behaviour])
-    return conjunction([sensitive, negation(row.truth("privileged"))])
+    here = conjunction([sensitive, negation(row.truth("privileged"))])
+    return disjunction([here, row.truth("below")])
 
 
 SHOWS: dict[str, Offends] = {

@@ -99,7 +99,7 @@ class Row:
     @property
     def witness(self) -> Witness | None:
         """The first witness of a sensitivity."""
-        order = ("leaks", "control_sensitive", "mode", "location", "config:", "joint", "trap_sensitive", "exact")
+        order = ("leaks", "control_sensitive", "mode", "location", "config:", "joint", "trap_sensitive", "exact", "below")
         found = [f for f in self.findings if f.witness is not None]
         found.sort(key=lambda f: next((i for i, o in enumerate(order) if f.question.startswith(o)), len(order)))
         return found[0].witness if found else None
@@ -114,14 +114,20 @@ class Row:
         return disjunction([self.truth("mode"), self.truth("location"), self.any_of("config:"), self.truth("joint")])
 
     @property
-    def violation(self) -> Truth:
-        """Sensitive and not privileged: what Theorem 1 forbids."""
+    def deprivileged_violation(self) -> Truth:
+        """Sensitive and not privileged, of the modes that run deprivileged: what settings that make it trap can close."""
         return conjunction([self.sensitive, negation(self.truth("privileged"))])
 
     @property
+    def violation(self) -> Truth:
+        """What Theorem 1 forbids: sensitive and not privileged, or the same of a mode that runs as itself, below the real one."""
+        return disjunction([self.deprivileged_violation, self.truth("below")])
+
+    @property
     def user_violation(self) -> Truth:
-        """User sensitive and not privileged: what Theorem 3 forbids."""
-        return conjunction([self.truth("user_sensitive"), negation(self.truth("privileged"))])
+        """What Theorem 3 forbids: user sensitive and not privileged, in the real mode or in one below it."""
+        here = conjunction([self.truth("user_sensitive"), negation(self.truth("privileged"))])
+        return disjunction([here, self.truth("below")])
 
 
 def disjunction(truths: object) -> Truth:

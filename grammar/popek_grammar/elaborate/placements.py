@@ -39,13 +39,14 @@ class _Draft:
         self.through: list[str] = []
         self.apart: list[str] = []
         self.where: list[m.Expr] = []
+        self.where_at: list[m.Span] = []
         self.memory: tuple[str, m.Expr, m.Expr] | None = None
         self.lines: list[str] = []
 
     def made(self, name: str, span: m.Span) -> m.Placement:
         return m.Placement(
             name, tuple(self.parameters.items()), tuple(self.held), tuple(self.through), tuple(self.apart), tuple(self.where),
-            self.memory, tuple(self.lines), span,
+            self.memory, tuple(self.where_at), tuple(self.lines), span,
         )  # fmt: skip
 
     def line(self, line: Tree[Token]) -> None:
@@ -67,6 +68,7 @@ class _Draft:
                 self.apart += [name for each in trees(listed) for name in self._pieces(each, guest=True)]
             case "place_where", [expr]:
                 self.where.append(condition(ctx, expr))
+                self.where_at.append(ctx.span(line))
             case "place_memory", [name, base, size]:
                 self._relocate(line, str(name), base, size)
         self.lines.append(words(self.source, line))

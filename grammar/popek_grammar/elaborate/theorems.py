@@ -42,7 +42,8 @@ def theorem(ctx: Context, node: Tree[Token], configs: tuple[str, ...], source: s
     return m.Theorem(
         str(name), made.get("guest"), made.get("host"), where, str(made["memory"]), str(made["reading"]),  # type: ignore[arg-type]
         tuple(assume), str(made["show"]), made.get("expect", m.Expectation("holds", ())), ctx.span(name),  # type: ignore[arg-type]
-        alone=bool(made.get("alone")), placement=str(made.get("placement", "")),
+        alone=bool(made.get("alone")), assumed_at=made.get("assumed_at", ()),  # type: ignore[arg-type]
+        placement=str(made.get("placement", "")),
     )  # fmt: skip
 
 
@@ -67,6 +68,7 @@ def _theorem_line(
             made["guest"], made["host"] = ctx.modes.members[-1][1], _mode(ctx, line, first)
         case "for_modes", [first, second]:
             made["guest"], made["host"] = _mode(ctx, line, first), _mode(ctx, line, second)
+            _ranked(ctx, line, first, second)
         case "for_alone", [first, second]:
             made["guest"], made["host"], made["alone"] = _mode(ctx, line, first), _mode(ctx, line, second), True
         case "memory_model", [name]:
@@ -77,6 +79,7 @@ def _theorem_line(
             made["placement"] = _one_of(ctx, line, str(name), tuple(name for name in placements if name))
         case "assume", [expr]:
             assume.append((condition(ctx, expr), words(source, expr)))
+            made["assumed_at"] = (*made.get("assumed_at", ()), ctx.span(line))  # type: ignore[misc]
         case "show", [name]:
             made["show"] = _one_of(ctx, line, str(name), SHOWS)
         case "expect_holds", _:
@@ -96,6 +99,14 @@ def _mode(ctx: Context, line: Tree[Token], name: Node) -> int:
     if str(name) not in codes:
         ctx.unknown("mode", str(name), line, list(codes))
     return codes[str(name)]
+
+
+def _ranked(ctx: Context, line: Tree[Token], guest: Node, host: Node) -> None:
+    """The real mode is no more privileged than the guest's top: else there is nothing to deprivilege."""
+    order = [str(name) for name, _ in ctx.modes.members]
+    if order.index(str(guest)) < order.index(str(host)):
+        words = f"the real mode {host} is more privileged than the guest's own {guest}"
+        ctx.fail("E0423", words, line, help=f"for {host} at {guest}")
 
 
 def _one_of(ctx: Context, line: Tree[Token], name: str, known: tuple[str, ...]) -> str:

@@ -20,7 +20,8 @@ class Theorem:
     """A claim about the machine: see docs/language.md, "Theorems".
 
     `guest` is the most privileged mode of the guest, `host` the mode it really runs in (None: per command line).
-    `alone`: the guest's machine has the mode `guest` and no other. `placement` names the f that it is asked under.
+    `alone`: the guest's machine has the mode `guest` and no other. `assumed_at` is where each condition of `assume` stands;
+    `placement` names the f that it is asked under.
     """
 
     name: str
@@ -34,4 +35,5 @@ class Theorem:
     expect: Expectation
     span: Span
     alone: bool = False
+    assumed_at: tuple[Span, ...] = ()
     placement: str = ""

@@ -83,6 +83,7 @@ class Placement:
     apart: tuple[str, ...]
     where: tuple[Expr, ...]
     memory: tuple[str, Expr, Expr] | None
+    where_at: tuple[Span, ...]
     lines: tuple[str, ...]
     span: Span
 

@@ -1,7 +1,8 @@
 """The corpus: small machines that say on their second line what must be found in them.
 
-`// expect: E0412`, a diagnosis by its code; `theorem NAME fails { .. }`, a theorem that does not hold; `as expected`.
-Each mistake is one line away from `correct.isa`, and is one that was seen in a public specification.
+`// expect: E0412`, a diagnosis by its code, of the text or of what its theorems assume; `theorem NAME fails { .. }`, a theorem
+that does not hold; `as expected`, without a warning; `verdicts`, as the theorems of each configuration say. Each mistake is one
+line away from `correct.isa`, and is one that was seen in a public specification; the verdicts are known by other means.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ import pytest
 from popek.codes import exit_code
 from popek_checker.virtualizability.check import check
 from popek_checker.virtualizability.options import Options
-from popek_grammar.elaborate import elaborate_with_problems
+from popek_checker.virtualizability.verdict import Truth
+from popek_grammar.elaborate import elaborate, elaborate_with_problems
+from popek_grammar.machine import Machine
+from popek_grammar.text.diagnostics import Diagnostic, SpecError
 from popek_grammar.text.source import load_file
 
 CORPUS = sorted((Path(__file__).resolve().parents[2] / "corpus").glob("*.isa"))
@@ -24,9 +28,15 @@ def test_corpus(path: Path) -> None:
     expected = path.read_text().splitlines()[1].removeprefix("// expect: ")
     made, problems = elaborate_with_problems(load_file(path))
     if expected[0] in "EW" and expected[1:5].isdigit():
-        assert expected in {problem.code for problem in problems}
+        assert expected in {problem.code for problem in (*problems, *(vacuous(made) if made is not None else ()))}
         return
     assert made is not None
+    if expected == "verdicts":
+        for config in made.configs or (None,):
+            report = check(elaborate(load_file(path), config), Options())
+            assert [(th.name, th.difference) for th in report.theorems if th.as_expected is not Truth.YES] == []
+            assert report.theorems
+        return
     report = check(made, Options())
     if expected == "as expected":
         assert problems == []
@@ -36,6 +46,15 @@ def test_corpus(path: Path) -> None:
     result = next(theorem for theorem in report.theorems if theorem.name == name)
     assert result.names == tuple(sorted(listed.strip("{ }").split(", ")))
     assert exit_code(report) == 1
+
+
+def vacuous(made: Machine) -> tuple[Diagnostic, ...]:
+    """What is wrong with that which the theorems assume."""
+    try:
+        check(made, Options())
+    except SpecError as error:
+        return error.diagnostics
+    return ()
 
 
 def test_interrupts_of_a_higher_level_ignore_its_enable() -> None:
