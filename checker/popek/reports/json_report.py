@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from popek.reports.summary import Summary, because, summaries, word
+from popek.reports.counts import because, regions
+from popek.reports.summary import Summary, summaries, word
 from popek_checker.virtualizability.verdict import Report, Row, Settings, TheoremResult, Truth, Witness
 
 SCHEMA = "popek/verdict/1"
@@ -32,10 +33,23 @@ def document(report: Report) -> dict[str, Any]:
         "exclusions": list(report.exclusions),
         "theorems": {number: word(report.theorem(number)) for number in report.asked},
         "because": because(report),
+        "counts": counts(report),
         "settings": settings(report.settings),
         "claims": [claim(theorem) for theorem in report.theorems],
-        "instructions": [instruction(summary) for summary in summaries(report.rows)],
+        "instructions": [instruction(summary) for summary in summaries(report)],
         "seconds": round(report.seconds, 3),
+    }
+
+
+def counts(report: Report) -> dict[str, int]:
+    """How many instructions are in each set; what is undecided is in none."""
+    sets = regions(summaries(report))
+    return {
+        "instructions": sets.total,
+        "sensitive": len(sets.sensitive),
+        "privileged": len(sets.all_privileged),
+        "violations": len(sets.holes),
+        "undecided": len(sets.open),
     }
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from popek.reports.counts import because, counted
 from popek.reports.matrix import Matrix, matrices
-from popek.reports.summary import because, settings_line, summaries, word
+from popek.reports.summary import settings_line, summaries, word
 from popek_checker.virtualizability.verdict import Report, Truth
 
 
@@ -33,12 +34,12 @@ def _report(report: Report) -> list[str]:
         f"H: {' and '.join(claim.invariant) or 'nothing'}.",
         "",
         f"Theorem 1 **{word(report.theorem('1'))}** ({because(report)}), Theorem 3 **{word(report.theorem('3'))}**, "
-        f"exact **{word(report.theorem('exact'))}**.",
+        f"exact **{word(report.theorem('exact'))}**. {counted(report)}.",
         "",
         "| instruction | class | privileged | exact | verdict | why |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for s in summaries(report.rows):
+    for s in summaries(report):
         lines.append(f"| `{s.name}` | {s.kind} | {s.privileged.value} | {s.exact.value} | {s.verdict} | {s.reason} |")
     if told := settings_line(report):
         lines += ["", told[0].upper() + told[1:] + "."]

@@ -31,7 +31,7 @@ def matrices(reports: Sequence[Report]) -> list[Matrix]:
 
 
 def _matrix(reports: Sequence[Report]) -> Matrix:
-    tables = [{summary.name: summary for summary in summaries(report.rows)} for report in reports]
+    tables = [{summary.name: summary for summary in summaries(report)} for report in reports]
     names = list(dict.fromkeys(name for table in tables for name in table))
     rows = [(name, tuple(verdict(table.get(name)) for table in tables)) for name in names]
     differing = [row for row in rows if len(set(row[1])) > 1]

@@ -1,4 +1,7 @@
-"""The report as SARIF 2.1.0, for code scanning: one result a hole, one a theorem that did not come out as expected."""
+"""The report as SARIF 2.1.0, for code scanning: one result a hole, one a theorem that did not come out as expected.
+
+What is not decided is of kind `open`, which SARIF has for tools that prove (3.27.9), and so without a level (3.27.10).
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,9 @@ RULES = {
     "unexpected": "A theorem of the machine does not come out as its author expects",
     "undecided": "A question could not be decided",
 }
+
+OPEN = "none"
+"""The level of a result that is no failure."""
 
 
 def write(reports: Sequence[Report]) -> str:
@@ -34,23 +40,25 @@ def write(reports: Sequence[Report]) -> str:
 def _results(report: Report) -> list[dict[str, Any]]:
     expected = {name.partition("(")[0] for t in report.theorems if t.as_expected is Truth.YES for name in t.names}
     found = []
-    for s in summaries(report.rows):
+    for s in summaries(report):
         where = report.location(s.name)
         if s.violation is Truth.YES:
             level = "note" if s.name in expected else "error"
             found.append(_result("theorem-1", level, f"{s.name}: {s.reason}", where, f"{report.config}/{s.name}"))
         elif s.violation is Truth.UNKNOWN:
-            found.append(_result("undecided", "warning", f"{s.name}: {s.reason}", where, f"{report.config}/{s.name}"))
+            found.append(_result("undecided", OPEN, f"{s.name}: {s.reason}", where, f"{report.config}/{s.name}"))
     for t in report.theorems:
         if t.as_expected is not Truth.YES:
+            rule, level = ("unexpected", "error") if t.as_expected is Truth.NO else ("undecided", OPEN)
             text = f"theorem {t.name}: {t.found}; {t.difference}"
-            found.append(_result("unexpected", "error", text, report.location(t.name), f"{report.config}/{t.name}"))
+            found.append(_result(rule, level, text, report.location(t.name), f"{report.config}/{t.name}"))
     return found
 
 
 def _result(rule: str, level: str, text: str, where: tuple[str, int, int] | None, key: str) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": rule,
+        "kind": "open" if level == OPEN else "fail",
         "level": level,
         "message": {"text": text},
         "partialFingerprints": {"popek/v1": f"{rule}/{key}"},

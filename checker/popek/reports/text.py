@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from popek.reports.matrix import Matrix, matrices
-from popek.reports.summary import because, settings_line, summaries, violations, word
+from popek.reports.counts import because, counted
+from popek.reports.summary import settings_line, summaries, word
 from popek.reports.terminal import paper, written
 from popek_checker.virtualizability.verdict import Report, Row, TheoremResult, Truth, Witness
 
@@ -40,7 +41,7 @@ def _report(console: Console, report: Report) -> None:
         f"memory {claim.memory}, {claim.reading} reading"
     )
     console.print(_table(report))
-    for summary in summaries(report.rows):
+    for summary in summaries(report):
         if summary.violation is not Truth.NO or summary.truth("leaks") is Truth.YES:
             row = next((row for row in summary.rows if row.witness is not None), None)
             if row is not None and row.witness is not None:
@@ -67,7 +68,7 @@ def _table(report: Report) -> Table:
     table.add_column("exact", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("why")
-    for summary in summaries(report.rows):
+    for summary in summaries(report):
         table.add_row(
             summary.name,
             summary.kind,
@@ -111,9 +112,7 @@ def _theorems(console: Console, report: Report) -> None:
         console.print(f"assuming {assumption}", style="dim")
     for exclusion in report.exclusions:
         console.print(f"excluded: {exclusion}", style="dim")
-    rows = summaries(report.rows)
-    counts = f"{sum(s.sensitive is Truth.YES for s in rows)} sensitive, {sum(s.privileged is Truth.YES for s in rows)} privileged"
-    console.print(f"{len(rows)} instructions: {counts}, {len(violations(report))} violations")
+    console.print(counted(report))
     for number in report.asked:
         truth = report.theorem(number)
         style = {"holds": "green", "fails": "red"}.get(word(truth), "yellow")

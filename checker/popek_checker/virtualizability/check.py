@@ -86,8 +86,15 @@ def check(
     settings = smallest_settings(machine, main, claims[main], rows[main], options.timeout, decide_again)
     return Report(
         machine.name, machine.setting, main, rows[main], results, assumptions(main), EXCLUSIONS,
-        time.perf_counter() - start, cached, locations(machine), machine.title, only_its_own(machine), settings,
+        time.perf_counter() - start, cached, locations(machine), machine.title, only_its_own(machine), settings, inputs(machine),
     )  # fmt: skip
+
+
+def inputs(machine: m.Machine) -> tuple[tuple[str, str], ...]:
+    """The state that comes from outside, each with what it is."""
+    clocks = {clock.scalar for clock in machine.clocks}
+    named = (name for name, piece in pieces(machine) if piece.role is m.Role.ENV)
+    return tuple((name, "a clock" if name in clocks else "an input") for name in named)
 
 
 def only_its_own(machine: m.Machine) -> bool:

@@ -190,7 +190,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The verdict on one machine in one configuration. `own` says that all its state is the program's own."""
+    """The verdict on one machine in one configuration.
+
+    `own` says that all its state is the program's own. `inputs` are the pieces of role `env`, each with what it is to a reader.
+    """
 
     machine: str
     config: str
@@ -205,6 +208,7 @@ class Report:
     title: str = ""
     own: bool = False
     settings: Settings | None = None
+    inputs: tuple[tuple[str, str], ...] = ()
 
     def location(self, name: str) -> tuple[str, int, int] | None:
         """File, line and column where an instruction or theorem is declared."""
