@@ -118,9 +118,7 @@ def _hole(rows: Sequence[Row], inputs: Mapping[str, str]) -> str:
 
 def _fields(row: Row, *truths: Truth) -> list[str]:
     """The configuration of which it is so that the instruction shows it."""
-    return [
-        f.question.removeprefix("config:") for f in row.findings if f.question.startswith("config:") and f.truth in truths
-    ]
+    return [f.question.removeprefix("config:") for f in row.findings if f.question.startswith("config:") and f.truth in truths]
 
 
 def _shown_inputs(row: Row, inputs: Mapping[str, str]) -> list[str]:

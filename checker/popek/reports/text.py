@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from popek.reports.matrix import Matrix, matrices
 from popek.reports.counts import because, counted
+from popek.reports.matrix import Matrix, matrices
 from popek.reports.summary import settings_line, summaries, word
 from popek.reports.terminal import paper, written
 from popek_checker.virtualizability.verdict import Report, Row, TheoremResult, Truth, Witness

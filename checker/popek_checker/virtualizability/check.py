@@ -92,7 +92,7 @@ def check(
 
 def inputs(machine: m.Machine) -> tuple[tuple[str, str], ...]:
     """The state that comes from outside, each with what it is."""
-    clocks = {clock.scalar for clock in machine.clocks}
+    clocks = {clock.name for clock in machine.clocks}
     named = (name for name, piece in pieces(machine) if piece.role is m.Role.ENV)
     return tuple((name, "a clock" if name in clocks else "an input") for name in named)
 
