@@ -71,6 +71,8 @@ def because(report: Report) -> str:
     sets = regions(summaries(report))
     left = f"{len(sets.open)} of {plural(sets.total, 'instruction')} could not be decided"
     match report.theorem("1"):
+        case Truth.YES if len(sets.sensitive) == 1:
+            return "the one sensitive instruction is privileged"
         case Truth.YES if sets.sensitive:
             return f"all {len(sets.sensitive)} sensitive instructions are privileged"
         case Truth.YES:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from popek.reports.asked import not_asked
 from popek.reports.counts import because, regions
 from popek.reports.summary import Summary, summaries, word
 from popek_checker.virtualizability.verdict import Report, Row, Settings, TheoremResult, Truth, Witness
@@ -15,11 +16,13 @@ SCHEMA = "popek/verdict/1"
 
 def write(reports: Sequence[Report]) -> str:
     """One object for one report, a list for several."""
-    documents = [document(report) for report in reports]
+    left = not_asked(reports)
+    documents = [document(report, left.get(report.machine, ())) for report in reports]
     return json.dumps(documents[0] if len(documents) == 1 else documents, indent=2)
 
 
-def document(report: Report) -> dict[str, Any]:
+def document(report: Report, unasked: Sequence[str] = ()) -> dict[str, Any]:
+    """A report as plain data; `unasked` are the configurations of the machine that were left out of the same run."""
     return {
         "schema": SCHEMA,
         "machine": report.machine,
@@ -31,6 +34,8 @@ def document(report: Report) -> dict[str, Any]:
         "host_invariant": list(report.claim.invariant),
         "assumptions": list(report.assumptions),
         "exclusions": list(report.exclusions),
+        "only": list(report.only) or None,
+        "configs_not_asked": list(unasked),
         "theorems": {number: word(report.theorem(number)) for number in report.asked},
         "because": because(report),
         "counts": counts(report),

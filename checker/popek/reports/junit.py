@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
+from popek.reports.asked import not_asked, scope
 from popek.reports.summary import Summary, summaries
 from popek_checker.virtualizability.verdict import Report, TheoremResult, Truth
 
@@ -13,7 +14,10 @@ def write(reports: Sequence[Report]) -> str:
     root = ElementTree.Element("testsuites")
     for report in reports:
         cases = [_theorem(t) for t in report.theorems] or [_instruction(s) for s in summaries(report)]
-        suite = ElementTree.SubElement(root, "testsuite", name=f"{report.machine} ({report.config})")
+        suite = ElementTree.SubElement(root, "testsuite", name=f"{report.machine} ({report.config}){scope(report)}")
+        if left := not_asked(reports).get(report.machine):
+            properties = ElementTree.SubElement(suite, "properties")
+            ElementTree.SubElement(properties, "property", name="configurations not asked", value=", ".join(left))
         suite.set("tests", str(len(cases)))
         suite.set("failures", str(sum(case.find("failure") is not None for case in cases)))
         suite.set("errors", str(sum(case.find("error") is not None for case in cases)))

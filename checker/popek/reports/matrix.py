@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from popek.reports.asked import scope
 from popek.reports.summary import Summary, summaries, word
 from popek_checker.virtualizability.verdict import Report, Truth
 
@@ -37,7 +38,7 @@ def _matrix(reports: Sequence[Report]) -> Matrix:
     differing = [row for row in rows if len(set(row[1])) > 1]
     theorems = [(title, tuple(word(report.theorem(number)) for report in reports)) for number, title in NUMBERS.items()]
     settings = tuple(report.config for report in reports)
-    return Matrix(reports[0].machine, settings, (*theorems, *differing), len(rows) - len(differing))
+    return Matrix(f"{reports[0].machine}{scope(reports[0])}", settings, (*theorems, *differing), len(rows) - len(differing))
 
 
 def verdict(summary: Summary | None) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from popek import __version__
+from popek.reports.asked import not_asked, scope
 from popek.reports.summary import summaries
 from popek_checker.virtualizability.verdict import Report, Truth
 
@@ -31,7 +32,9 @@ def write(reports: Sequence[Report]) -> str:
         {
             "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
             "version": "2.1.0",
-            "runs": [{"tool": {"driver": driver}, "results": results}],
+            "runs": [
+                {"tool": {"driver": driver}, "results": results, "properties": {"configurationsNotAsked": not_asked(reports)}}
+            ],
         },
         indent=2,
     )
@@ -50,7 +53,7 @@ def _results(report: Report) -> list[dict[str, Any]]:
     for t in report.theorems:
         if t.as_expected is not Truth.YES:
             rule, level = ("unexpected", "error") if t.as_expected is Truth.NO else ("undecided", OPEN)
-            text = f"theorem {t.name}: {t.found}; {t.difference}"
+            text = f"theorem {t.name}{scope(report)}: {t.found}; {t.difference}"
             found.append(_result(rule, level, text, report.location(t.name), f"{report.config}/{t.name}"))
     return found
 

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from popek.reports.counts import because, counted
+from popek.reports.asked import not_asked_lines, scope
+from popek.reports.counts import because, counted, plural
 from popek.reports.matrix import Matrix, matrices
 from popek.reports.summary import settings_line, summaries, word
 from popek.reports.terminal import paper, written
@@ -31,6 +32,8 @@ def write(reports: Sequence[Report]) -> str:
         _report(console, report)
     for matrix in matrices(reports):
         _matrix(console, matrix)
+    for line in not_asked_lines(reports):
+        console.print(line, style="yellow", markup=False)
     return written(console)
 
 
@@ -38,7 +41,7 @@ def _report(console: Console, report: Report) -> None:
     claim = report.claim
     console.print(
         f"[bold]{report.machine}[/bold] ({report.config}): guest {claim.guest} run at {claim.host}, "
-        f"memory {claim.memory}, {claim.reading} reading"
+        f"memory {claim.memory}, {claim.reading} reading{scope(report)}"
     )
     console.print(_table(report))
     for summary in summaries(report):
@@ -57,7 +60,7 @@ def _matrix(console: Console, matrix: Matrix) -> None:
         table.add_row(name, *(Text(each, style=MATRIX_STYLE.get(each, "")) for each in words))
     console.print()
     console.print(table)
-    console.print(f"{matrix.same} instructions have the same verdict in every setting", style="dim")
+    console.print(f"{plural(matrix.same, 'instruction')} of the same verdict in every setting", style="dim")
 
 
 def _table(report: Report) -> Table:
@@ -117,15 +120,15 @@ def _theorems(console: Console, report: Report) -> None:
         truth = report.theorem(number)
         style = {"holds": "green", "fails": "red"}.get(word(truth), "yellow")
         why = f": {because(report)}" if number == "1" else ""
-        console.print(Text(f"{TITLES[number]}: {word(truth)}{why}", style=style))
+        console.print(Text(f"{TITLES[number]}{scope(report)}: {word(truth)}{why}", style=style))
     if told := settings_line(report):
         console.print(told, markup=False)
     for theorem in report.theorems:
-        console.print(_theorem(theorem))
+        console.print(_theorem(theorem, scope(report)))
     console.print(f"{report.seconds:.2f} s, {report.cached} rows from the cache", style="dim")
 
 
-def _theorem(theorem: TheoremResult) -> Text:
+def _theorem(theorem: TheoremResult, scope: str) -> Text:
     names = f" {{{', '.join(theorem.names)}}}" if theorem.names else ""
     told = {Truth.YES: "as expected", Truth.NO: "NOT as expected", Truth.UNKNOWN: "not decided"}[theorem.as_expected]
     style = {Truth.YES: "green", Truth.NO: "bold red", Truth.UNKNOWN: "yellow"}[theorem.as_expected]
@@ -133,5 +136,5 @@ def _theorem(theorem: TheoremResult) -> Text:
     memory = "" if claim.memory == "view" else f", memory {claim.memory}"
     given = f" given {' and '.join(claim.invariant)}" if claim.invariant else ""
     shown = f"{theorem.show} for {claim.guest} at {claim.host}{memory}{given}"
-    line = f"theorem {theorem.name}: {shown}: {theorem.found}{names}: {told}"
+    line = f"theorem {theorem.name}{scope}: {shown}: {theorem.found}{names}: {told}"
     return Text(line + (f" ({theorem.difference})" if theorem.difference else ""), style=style)

@@ -78,15 +78,14 @@ def check(
         if known.wanted != EVERYTHING:
             claims[claim] = Asked(held, known.wanted | {theorem.show})
     work = [item for item in items(machine) if not options.instructions or item.instruction in options.instructions]
-    if options.instructions and not options.theorems:
-        theorems, claims = [], {main: Asked(invariant, EVERYTHING)}
     rows, cached = decide_all(machine, claims, work, options.timeout, executor, cache, progress)
-    results = tuple(judge(theorem, chosen[theorem.name], rows[chosen[theorem.name]]) for theorem in theorems)
+    results = tuple(judge(th, chosen[th.name], rows[chosen[th.name]], options.instructions) for th in theorems)
     decide_again = partial(decide_all, machine, timeout=options.timeout, executor=executor, cache=cache, progress=progress)
     settings = smallest_settings(machine, main, claims[main], rows[main], options.timeout, decide_again)
     return Report(
         machine.name, machine.setting, main, rows[main], results, assumptions(main), EXCLUSIONS,
         time.perf_counter() - start, cached, locations(machine), machine.title, only_its_own(machine), settings, inputs(machine),
+        options.instructions, options.theorems, machine.configs,
     )  # fmt: skip
 
 

@@ -193,6 +193,8 @@ class Report:
     """The verdict on one machine in one configuration.
 
     `own` says that all its state is the program's own. `inputs` are the pieces of role `env`, each with what it is to a reader.
+    `only`: the instructions that everything in it was asked of, and `picked` the theorems, where not all were.
+    `configs` are the configurations that the text has.
     """
 
     machine: str
@@ -209,6 +211,9 @@ class Report:
     own: bool = False
     settings: Settings | None = None
     inputs: tuple[tuple[str, str], ...] = ()
+    only: tuple[str, ...] = ()
+    picked: tuple[str, ...] = ()
+    configs: tuple[str, ...] = ()
 
     def location(self, name: str) -> tuple[str, int, int] | None:
         """File, line and column where an instruction or theorem is declared."""

@@ -10,7 +10,8 @@ import pytest
 
 from popek.codes import AS_EXPECTED, REFUTED, UNKNOWN, exit_code
 from popek.gallery import entry
-from popek.reports import gallery_report, junit, markdown, sarif, text
+from popek.reports import gallery_report, json_report, junit, markdown, sarif, text
+from popek.reports.asked import not_asked
 from popek.reports.counts import counted, regions
 from popek.reports.json_report import document
 from popek.reports.summary import Summary, summaries
@@ -126,3 +127,30 @@ def test_a_clock_alone_harms_nobody() -> None:
     assert said["rdtime"] == harmless
     assert [name for name, reason in said.items() if "harmless" in reason] == ["rdtime"]
     assert said["csrrs"] == "shows satp, and no trap (satp)"
+
+
+# -- a part of a machine ---------------------------------------------------------------------------------------------
+
+
+def test_a_part_is_named_in_every_format() -> None:
+    found = replace(report(PRIVILEGED, theorems=(result("t", Truth.NO),)), only=("halt",))
+    assert "Theorem 1, of halt only: holds" in text.write([found])
+    assert "theorem t, of halt only:" in text.write([found])
+    assert "Theorem 1, of halt only **holds**" in markdown.write([found])
+    assert document(found)["only"] == ["halt"]
+    assert "theorem t, of halt only:" in sarif.write([found])
+    assert "small (default), of halt only" in junit.write([found])
+    assert document(report(PRIVILEGED))["only"] is None
+
+
+def test_configurations_not_asked_are_named_in_every_format() -> None:
+    some = replace(report(PLAIN), configs=("default", "wide", "narrow"))
+    wide = replace(some, config="wide, N = 3")
+    assert not_asked([some]) == {"small": ("wide", "narrow")}
+    assert not_asked([some, wide]) == {"small": ("narrow",)}
+    assert "not asked: small in wide, narrow (--config all" in text.write([some])
+    assert "Not asked: small in narrow (--config all" in markdown.write([some, wide])
+    assert json.loads(json_report.write([some]))["configs_not_asked"] == ["wide", "narrow"]
+    assert json.loads(sarif.write([some]))["runs"][0]["properties"] == {"configurationsNotAsked": {"small": ["wide", "narrow"]}}
+    assert 'value="wide, narrow"' in junit.write([some])
+    assert not not_asked([some, wide, replace(some, config="narrow")])
