@@ -12,8 +12,35 @@ MANY = 8
 
 def scope(report: Report) -> str:
     """`, of popf, sgdt only` where not all instructions were asked about: what is said then, is said of these."""
-    more = f" and {len(report.only) - MANY} more" if len(report.only) > MANY else ""
-    return f", of {', '.join(report.only[:MANY])}{more} only" if report.only else ""
+    return f", of {_some(report.only)} only" if report.only else ""
+
+
+def rests_on(report: Report) -> str:
+    """`mode cpl; map cr3.BASE; control cr0.{PE, PG}`: the roles that the answers rest on, and of what; many are counted."""
+    return "; ".join(f"{role} {_some(folded(names))}" for role, names in report.roles)
+
+
+def unseen_lines(report: Report) -> list[str]:
+    """What no answer depends on, a line each."""
+    lines = (f"{each.what}: {each.why}" + (f" (asked by {each.seen_by})" if each.seen_by else "") for each in report.unseen)
+    return [f"not looked at: {line}" for line in lines]
+
+
+def folded(names: Sequence[str]) -> list[str]:
+    """Fields under the name of their register: `cr0.{PE, PG}`."""
+    owners: dict[str, list[str]] = {}
+    for name in names:
+        owner, _, field = name.partition(".")
+        owners.setdefault(owner, []).append(field)
+    return [
+        owner if fields == [""] else f"{owner}.{fields[0]}" if len(fields) == 1 else f"{owner}.{{{', '.join(fields)}}}"
+        for owner, fields in owners.items()
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MANY} more" if len(names) > MANY else ""
+    return ", ".join(names[:MANY]) + more
 
 
 def not_asked(reports: Sequence[Report]) -> dict[str, tuple[str, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from popek.reports.asked import not_asked
@@ -34,6 +35,8 @@ def document(report: Report, unasked: Sequence[str] = ()) -> dict[str, Any]:
         "host_invariant": list(report.claim.invariant),
         "assumptions": list(report.assumptions),
         "exclusions": list(report.exclusions),
+        "roles": {role: list(names) for role, names in report.roles},
+        "not_looked_at": [asdict(each) for each in report.unseen],
         "only": list(report.only) or None,
         "configs_not_asked": list(unasked),
         "theorems": {number: word(report.theorem(number)) for number in report.asked},

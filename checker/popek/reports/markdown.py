@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from popek.reports.asked import not_asked_lines, scope
+from popek.reports.asked import not_asked_lines, rests_on, scope, unseen_lines
 from popek.reports.counts import because, counted
 from popek.reports.matrix import Matrix, matrices
 from popek.reports.summary import settings_line, summaries, word
@@ -43,6 +43,9 @@ def _report(report: Report) -> list[str]:
     ]
     for s in summaries(report):
         lines.append(f"| `{s.name}` | {s.kind} | {s.privileged.value} | {s.exact.value} | {s.verdict} | {s.reason} |")
+    relative = [f"rests on these roles: {rests_on(report)}"] if report.roles else []
+    relative += [*(f"assuming {each}" for each in report.assumptions), *(f"excluded: {each}" for each in report.exclusions)]
+    lines += ["", *(f"- {line}" for line in (*relative, *unseen_lines(report)))]
     if told := settings_line(report):
         lines += ["", told[0].upper() + told[1:] + "."]
     if report.theorems:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from popek.reports.asked import not_asked_lines, scope
+from popek.reports.asked import not_asked_lines, rests_on, scope, unseen_lines
 from popek.reports.counts import because, counted, plural
 from popek.reports.matrix import Matrix, matrices
 from popek.reports.summary import settings_line, summaries, word
@@ -115,6 +115,10 @@ def _theorems(console: Console, report: Report) -> None:
         console.print(f"assuming {assumption}", style="dim")
     for exclusion in report.exclusions:
         console.print(f"excluded: {exclusion}", style="dim")
+    if report.roles:
+        console.print(f"rests on these roles: {rests_on(report)}", style="dim", markup=False)
+    for line in unseen_lines(report):
+        console.print(line, style="dim", markup=False)
     console.print(counted(report))
     for number in report.asked:
         truth = report.theorem(number)

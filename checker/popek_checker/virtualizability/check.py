@@ -8,13 +8,14 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from popek_checker.solver.cache import Cache, machine_digest, meaning_key, text_key
 from popek_checker.solver.sharing import Shared
 from popek_checker.solver.smt import Smt, kept_solver
 from popek_checker.virtualizability.copies import pieces
 from popek_checker.virtualizability.decide import EVERYTHING, Item, decide, items, make_subject
+from popek_checker.virtualizability.granted import assumptions, exclusions, roles, unseen
 from popek_checker.virtualizability.options import Options, Progress
 from popek_checker.virtualizability.questions import Copies, Subject
 from popek_checker.virtualizability.settings import find
@@ -82,10 +83,12 @@ def check(
     results = tuple(judge(th, chosen[th.name], rows[chosen[th.name]], options.instructions) for th in theorems)
     decide_again = partial(decide_all, machine, timeout=options.timeout, executor=executor, cache=cache, progress=progress)
     settings = smallest_settings(machine, main, claims[main], rows[main], options.timeout, decide_again)
+    hides = any(piece.role is m.Role.HIDDEN for _, piece in pieces(machine))
     return Report(
-        machine.name, machine.setting, main, rows[main], results, assumptions(main), EXCLUSIONS,
+        machine.name, machine.setting, main, rows[main], results, assumptions(machine, main), exclusions(machine),
         time.perf_counter() - start, cached, locations(machine), machine.title, only_its_own(machine), settings, inputs(machine),
-        options.instructions, options.theorems, machine.configs,
+        options.instructions, options.theorems, machine.configs, roles(machine, claims, hides),
+        unseen(machine, tuple(claims), hides),
     )  # fmt: skip
 
 
@@ -253,32 +256,3 @@ def _decide(subject: Subject, item: Item, claim: Claim, asked: Asked, smt: Smt, 
     key = meaning_key(subject, item, asked.said(claim))
     known = cache.get_many([key]).get(key)
     return Decided(known or decide(subject, item, smt, asked.wanted), key, known is not None)
-
-
-EXCLUSIONS = (
-    "timing: counters and time are inputs, free in each copy (theory.md 1.4.14)",
-    "liveness: a trap between load-reserved and store-conditional may end the reservation (1.4.13)",
-    "open choices (`unspecified`, `choose`) are resolved alike in both copies of an instruction",
-)
-
-
-def assumptions(claim: Claim) -> tuple[str, ...]:
-    """What the memory model takes for granted."""
-    return MEMORY[claim.memory]
-
-
-MEMORY: Final = {
-    "view": (
-        "memory view: the monitor gives the guest one view of its memory in every virtual mode "
-        "(shadow tables per virtual mode); whether an access faults depends on its address and kind alone, and on the mode "
-        "whose rights it uses, when that is a lesser one than the current",
-    ),
-    "per_mode": (
-        "memory per_mode: the monitor keeps the guest's tables with their rights by mode; "
-        "whether an access faults, and where it lies, may differ from mode to mode",
-    ),
-    "translated": (
-        "memory translated: the declared translation and protection act in each mode as they stand",
-        "no access crosses a page of the smallest size",
-    ),
-}

@@ -15,7 +15,7 @@ from popek.reports.asked import not_asked
 from popek.reports.counts import counted, regions
 from popek.reports.json_report import document
 from popek.reports.summary import Summary, summaries
-from popek_checker.virtualizability.verdict import Claim, Finding, Report, Row, TheoremResult, Truth
+from popek_checker.virtualizability.verdict import Claim, Finding, Report, Row, TheoremResult, Truth, Unseen
 
 CLAIM = Claim("S", "U")
 
@@ -154,3 +154,16 @@ def test_configurations_not_asked_are_named_in_every_format() -> None:
     assert json.loads(sarif.write([some]))["runs"][0]["properties"] == {"configurationsNotAsked": {"small": ["wide", "narrow"]}}
     assert 'value="wide, narrow"' in junit.write([some])
     assert not not_asked([some, wide, replace(some, config="narrow")])
+
+
+def test_what_a_verdict_rests_on_is_in_text_and_json() -> None:
+    given = (("mode", ("cpl",)), ("control", ("cr0.PE", "cr0.PG", "tsc")))
+    found = replace(
+        report(PLAIN), roles=given, unseen=(Unseen("protection p", "memory is a view", "popek diff"), Unseen("x", "y"))
+    )
+    told = " ".join(text.write([found]).split())
+    assert "rests on these roles: mode cpl; control cr0.{PE, PG}, tsc" in told
+    assert "not looked at: protection p: memory is a view (asked by popek diff)" in told
+    assert "not looked at: x: y" in markdown.write([found])
+    assert document(found)["roles"] == {"mode": ["cpl"], "control": ["cr0.PE", "cr0.PG", "tsc"]}
+    assert document(found)["not_looked_at"][0] == {"what": "protection p", "why": "memory is a view", "seen_by": "popek diff"}
