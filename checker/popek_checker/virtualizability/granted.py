@@ -48,11 +48,11 @@ def exclusions(machine: m.Machine) -> tuple[str, ...]:
 
 def _exclusions(machine: m.Machine) -> Iterator[str]:
     if any(piece.role is m.Role.ENV for _, piece in pieces(machine)):
-        yield "timing: counters, time and other inputs are free in each copy (theory.md 1.4.14)"
+        yield "timing: counters, time and other inputs are free in each copy (docs/theory.md 1.4.14)"
     if flags := links(machine):
-        yield f"liveness: a trap between a load and the store that {', '.join(flags)} allows may end it (theory.md 1.4.13)"
+        yield f"liveness: a trap between a load and the store that {', '.join(flags)} allows may end it (docs/theory.md 1.4.13)"
     if open_choices(machine):
-        yield "open choices (`unspecified`, `choose`, values that are not legal) are made alike in both copies (theory.md 4.3)"
+        yield "open choices (`unspecified`, `choose`, illegal values) are made alike in both copies (docs/theory.md 4.3)"
 
 
 def links(machine: m.Machine) -> tuple[str, ...]:
