@@ -82,6 +82,30 @@ def targets(specs: tuple[str, ...], configs: tuple[str, ...], parameters: tuple[
                 yield Target(path, name, chosen)
 
 
+def stating(wanted: list[Target], settings: Settings) -> list[Target]:
+    """The machines that state one of the theorems asked for: a theorem may be of some configurations only.
+
+    It is a usage error that none does: nothing would be asked, and nothing be found wrong.
+    """
+    names = settings.asked.theorems
+    if not names:
+        return wanted
+    for target in wanted:
+        settings.validate(target.machine)
+    found = [target for target in wanted if any(_stated(target.machine, name) for name in names)]
+    if found:
+        return found
+    machine = wanted[0].machine
+    where = dict.fromkeys(config for name in names for config in machine.theorems[name].configs)
+    here = ", ".join(target.machine.config for target in wanted)
+    raise click.UsageError(f"{machine.name} does not state {', '.join(names)} in {here}; it does in: {', '.join(where)}")
+
+
+def _stated(machine: Machine, name: str) -> bool:
+    configs = machine.theorems[name].configs
+    return not configs or machine.config in configs
+
+
 def only_target(spec: str, config: str | None, parameters: tuple[str, ...] = ()) -> Target:
     """The one machine that is meant, where a command is about one."""
     found = list(targets((spec,), (config,) if config else (), parameters))

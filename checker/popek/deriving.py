@@ -95,14 +95,15 @@ def virtual_cases(target: Target, report: Report, means: Means) -> list[Case]:
     def derive() -> list[Case]:
         machine = target.machine
         sensitive = concerned(report.rows)
-        shared, work = Shared(machine), tuple(items(machine))
+        shared = Shared(machine)
+        work = tuple(item for item in items(machine) if not report.only or item.instruction in report.only)
         parts = [VirtualPart(shared, report.claim, sensitive, chunk, means.timeout) for chunk in _chunks(work)]
         return table(machine, report.claim, [each for met in _spread(find_fates, parts, means) for each in met])
 
     def whole(found: list[Case]) -> bool:
         return not any(case.open for case in found)
 
-    key = _key(f"virtual {report.claim}", target, means)
+    key = _key(f"virtual {report.claim} {report.only}", target, means)
     return remembered(list, key, derive, whole) if means.caching else derive()
 
 

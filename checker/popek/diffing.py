@@ -28,16 +28,14 @@ class Chosen:
         return only_target(self.spec, self.config, self.parameters)
 
 
-def names(given: tuple[str, ...], a: Machine, b: Machine) -> tuple[str, ...]:
-    """The instructions asked for, each in one of the machines at least."""
+def validate(given: tuple[str, ...], a: Machine, b: Machine) -> None:
+    """A name that neither machine has is a usage error, with the nearest known one."""
     known = [*a.instructions, *b.instructions]
-    wanted = tuple(name.strip() for text in given for name in text.split(",") if name.strip())
-    for name in wanted:
+    for name in given:
         if name not in known:
             near = suggest(name, known)
             hint = f"; did you mean {near}?" if near else f"; there are: {', '.join(known[:12])}"
             raise click.UsageError(f"neither {a.name} nor {b.name} has an instruction `{name}`{hint}")
-    return wanted
 
 
 def whole_delta(
@@ -46,17 +44,17 @@ def whole_delta(
     """The comparison, at once when these very machines were compared with these options before."""
     one, other = a.target(), b.target()
     first, second = one.machine, other.machine
-    wanted = names(given, first, second)
+    validate(given, first, second)
 
     def decide() -> Delta:
         from popek_checker.difference.diff import diff
 
-        made = diff(first, second, wanted, timeout, pool, tell)
+        made = diff(first, second, given, timeout, pool, tell)
         return replace(made, a=replace(made.a, file=a.spec), b=replace(made.b, file=b.spec))
 
     if not caching:
         return decide()
     from popek_checker.solver.keys import remembered_name
 
-    name = remembered_name("diff", f"{one.key} {other.key} {a.spec} {b.spec} {wanted} {timeout}")
+    name = remembered_name("diff", f"{one.key} {other.key} {a.spec} {b.spec} {given} {timeout}")
     return remembered(Delta, name, decide, keep=lambda delta: not delta.of(Status.UNKNOWN))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -26,15 +27,16 @@ if TYPE_CHECKING:
     from popek_checker.virtualizability.verdict import Report
 
 
-def explained(machine: Machine, item: str | None, format_: str) -> str:
-    """The explanation of a machine or of an item in it, as text or JSON."""
-    view = _view(machine, item)
-    return json.dumps(as_json(view), indent=2) if format_ == "json" else as_text(view)
+def explained(machine: Machine, items: Sequence[str], format_: str) -> str:
+    """The explanation of a machine, or of items in it, as text or JSON: one object for one, a list for several."""
+    views = [_view(machine, item) for item in items] or [explain_machine(machine)]
+    if format_ == "json":
+        told = [as_json(view) for view in views]
+        return json.dumps(told[0] if len(told) == 1 else told, indent=2)
+    return "\n\n".join(as_text(view) for view in views)
 
 
-def _view(machine: Machine, item: str | None) -> View:
-    if item is None:
-        return explain_machine(machine)
+def _view(machine: Machine, item: str) -> View:
     if item in machine.instructions:
         return explain_instruction(machine, item, access_by_mode(machine, item))
     if item in machine.translations:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from popek.checking import Settings, Target, targets, whole_report
 from popek.codes import AS_EXPECTED, BAD_INPUT, exit_code
+from popek.reports.counts import Regions, regions
 from popek.reports.summary import Summary, summaries, word
 from popek_checker.virtualizability.verdict import Report, Truth
 from popek_grammar.text.diagnostics import SpecError
@@ -18,17 +19,6 @@ Progress: TypeAlias = "Callable[[int, int, str], None]"
 
 KINDS = ("control", "location", "mode", "config", "trap")
 """The kinds of sensitivity that a violation can have, in the order of the theory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Regions:
-    """Instructions by the sets of Theorem 1. `holes` are sensitive and not privileged: what sticks out."""
-
-    privileged: tuple[str, ...] = ()
-    both: tuple[str, ...] = ()
-    holes: tuple[str, ...] = ()
-    open: tuple[str, ...] = ()
-    innocuous: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +43,11 @@ class Entry:
 
     @property
     def sensitive(self) -> int:
-        return len(self.regions.both) + len(self.regions.holes)
+        return len(self.regions.sensitive)
 
     @property
     def privileged(self) -> int:
-        return len(self.regions.both) + len(self.regions.privileged)
+        return len(self.regions.all_privileged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +91,7 @@ def broken(spec: str, config: str, error: SpecError) -> Entry:
 
 def entry(report: Report) -> Entry:
     """The row of a report."""
-    rows = summaries(report.rows)
+    rows = summaries(report)
     holes = [row for row in rows if row.violation is Truth.YES]
     return Entry(
         name=report.machine, config=report.config, title=report.title, guest=report.claim.guest, host=report.claim.host,
@@ -110,28 +100,6 @@ def entry(report: Report) -> Entry:
         condition=conditions(holes), reasons=tuple((row.name, row.reason) for row in holes), seconds=report.seconds,
         code=exit_code(report),
     )  # fmt: skip
-
-
-def regions(rows: Iterable[Summary]) -> Regions:
-    """Which set each instruction is in."""
-    sets: dict[str, list[str]] = {"privileged": [], "both": [], "holes": [], "open": [], "innocuous": []}
-    for row in rows:
-        sets[_region(row)].append(row.name)
-    innocuous = len(sets.pop("innocuous"))
-    return Regions(**{name: tuple(listed) for name, listed in sets.items()}, innocuous=innocuous)
-
-
-def _region(row: Summary) -> str:
-    match row.violation, row.sensitive, row.privileged:
-        case Truth.UNKNOWN, _, _:
-            return "open"
-        case Truth.YES, _, _:
-            return "holes"
-        case _, Truth.YES, _:
-            return "both"
-        case _, _, Truth.YES:
-            return "privileged"
-    return "innocuous"
 
 
 def by_kind(holes: Iterable[Summary]) -> tuple[tuple[str, int], ...]:

@@ -157,7 +157,7 @@ def page(machine: Machine, sources: SourceSet, report: Report, access: Access, c
         explain_machine(machine), entry(report), report, told.about, explain_settings(machine), _variables(machine, told),
         tuple(group for group in groups if group.view.address is None),
         tuple(group for group in groups if group.view.address is not None),
-        _chapters(machine, told, summaries(report.rows), access, texts),
+        _chapters(machine, told, summaries(report), access, texts),
         tuple(explain_translation(machine, name) for name in machine.translations),
         tuple(explain_protection(machine, name) for name in machine.protections), _expected(machine, told, report),
         tuple(results), tuple(cases), frozenset(cause.name for cause in machine.causes.members if cause.interrupt), told.docs,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from popek.checking import Settings, targets, whole_report
+from popek.checking import Settings, stating, targets, whole_report
 from popek.codes import exit_code, worst
 from popek.commands import options
 from popek.output import emit
@@ -28,8 +28,8 @@ popek check SPEC --param UMIP=* --format sarif -o popek.sarif
 @click.option(
     "--for", "mode", metavar="MODE", help="Real mode that the guest runs in; `GUEST@MODE` names the guest's top mode too."
 )
-@options.instructions("Decide only this instruction (repeatable).")
-@click.option("--theorem", "theorems", multiple=True, metavar="NAME", help="Check only this theorem (repeatable).")
+@options.instructions("Decide only these instructions, and compare theorems for them alone (repeatable).")
+@options.theorems("Check only these theorems (repeatable).")
 @click.option("--reading", type=click.Choice(["literal", "amended"]), help="The 1974 text, or with all traps excluded.")
 @click.option("--memory", type=click.Choice(["view", "per_mode", "translated"]), help="Memory model.")
 @options.deciding
@@ -49,6 +49,7 @@ def command(
     asked = Options(guest or None, host or None, memory, reading, instructions, theorems, timeout)
     settings = Settings(asked, cross_check)
     with executor(jobs) as pool, progress() as tell:
-        reports = [whole_report(each, settings, pool, not no_cache, tell) for each in targets(specs, configs, parameters)]
+        wanted = stating(list(targets(specs, configs, parameters)), settings)
+        reports = [whole_report(each, settings, pool, not no_cache, tell) for each in wanted]
     emit(writer(format_)(reports), output)
     return worst(exit_code(report) for report in reports)

@@ -28,7 +28,7 @@ CODES = options.EXIT_CODES.replace("0 as expected, 1 refuted", "0 no difference,
 @options.parameters("Set a parameter of both.")
 @click.option("--param-a", "parameters_a", multiple=True, metavar="NAME=VALUE", help="Set a parameter of A.")
 @click.option("--param-b", "parameters_b", multiple=True, metavar="NAME=VALUE", help="Set a parameter of B.")
-@options.instructions("Compare only these instructions (repeatable).", "NAME,...")
+@options.instructions("Compare only these instructions (repeatable).")
 @options.deciding
 @options.formats(("text", "json", "markdown"))
 @options.output()

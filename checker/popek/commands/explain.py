@@ -23,7 +23,8 @@ popek explain --gallery --pages DIR
 
 
 @click.command("explain", epilog=options.epilog(EXAMPLES, ""))
-@click.argument("names", nargs=-1, metavar="SPEC [ITEM]")
+@click.argument("names", nargs=-1, metavar="SPEC [ITEM]...")
+@options.instructions("Explain only these instructions; with --virtual, what becomes of them.")
 @options.configuration()
 @click.option("--gallery", is_flag=True, help="The whole library, or every SPEC named: a row and a picture a machine.")
 @click.option(
@@ -34,33 +35,38 @@ popek explain --gallery --pages DIR
 @options.output("Write here instead of standard output.")
 @options.deciding
 def command(
-    names: tuple[str, ...], config: str | None, gallery: bool, pages: str | None, virtual: bool, format_: str,
-    output: str | None, jobs: int, timeout: float, no_cache: bool,
+    names: tuple[str, ...], instructions: tuple[str, ...], config: str | None, gallery: bool, pages: str | None, virtual: bool,
+    format_: str, output: str | None, jobs: int, timeout: float, no_cache: bool,
 ) -> int:  # fmt: skip
     """Explain a machine, or an ITEM of it.
 
-    An ITEM is an instruction, a CSR, a register or a translation.
+    An ITEM is an instruction, a CSR, a register or a translation; several are explained one after another.
     With --format html: one page with all of a machine, that needs no other file.
     """
     if pages is not None and (not gallery or output is not None):
         raise click.UsageError("--pages DIR goes with --gallery, and says where everything is written")
+    if instructions and (gallery or format_ == "html"):
+        raise click.UsageError("--instr is for explanations as text or JSON; a page and the gallery are of whole machines")
     if gallery:
         return _gallery(names, format_, output, pages, jobs, timeout, no_cache)
-    if not 1 <= len(names) <= 2:
-        raise click.UsageError("explain takes a SPEC and at most one ITEM of it; --gallery takes any number of SPECs")
+    if not names:
+        raise click.UsageError("explain takes a SPEC, then ITEMs of it; --gallery takes any number of SPECs")
     spec, *items = names
-    if format_ == "html" and (virtual or items):
+    if items and (virtual or format_ == "html"):
+        raise click.UsageError(f"ITEMs ({', '.join(items)}) are explained as text or JSON; --virtual takes --instr NAME,...")
+    if virtual and format_ == "html":
         raise click.UsageError("--format html is for a whole machine, and for --gallery")
     if virtual or format_ == "html":
-        return _derived(spec, config, format_, output, jobs, timeout, no_cache)
+        return _derived(spec, config, instructions, format_, output, jobs, timeout, no_cache)
     from popek.explaining import explained
 
-    emit(explained(load(spec, config), items[0] if items else None, format_), output)
+    emit(explained(load(spec, config), (*items, *instructions), format_), output)
     return 0
 
 
 def _derived(
-    spec: str, config: str | None, format_: str, output: str | None, jobs: int, timeout: float, no_cache: bool
+    spec: str, config: str | None, instructions: tuple[str, ...], format_: str, output: str | None, jobs: int, timeout: float,
+    no_cache: bool,
 ) -> int:  # fmt: skip
     """The page of a machine, or the table of its virtual machine: what needs a report first."""
     from popek import explaining
@@ -68,7 +74,7 @@ def _derived(
     from popek.deriving import Means
     from popek_checker.virtualizability.options import Options
 
-    settings = Settings(Options(timeout=timeout))
+    settings = Settings(Options(instructions=instructions, timeout=timeout))
     target = only_target(spec, config)
     with executor(jobs) as pool, progress() as tell:
         report = whole_report(target, settings, pool, not no_cache, tell)

@@ -31,9 +31,25 @@ def parameters(help: str = "Set a parameter.") -> Callable[[Function], Function]
     return click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help=help)
 
 
-def instructions(help: str, metavar: str = "NAME") -> Callable[[Function], Function]:
-    """`--instr NAME`, repeatable: `instructions`, a tuple of texts."""
-    return click.option("--instr", "instructions", multiple=True, metavar=metavar, help=help)
+def instructions(help: str) -> Callable[[Function], Function]:
+    """`--instr NAME,...`, repeatable: `instructions`, a tuple of names."""
+    return click.option("--instr", "instructions", multiple=True, metavar="NAME,...", callback=_names, help=help)
+
+
+def theorems(help: str) -> Callable[[Function], Function]:
+    """`--theorem NAME,...`, repeatable: `theorems`, a tuple of names."""
+    return click.option("--theorem", "theorems", multiple=True, metavar="NAME,...", callback=_names, help=help)
+
+
+def _names(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """The names between commas, each once; a text without any is a usage error, since no name at all means every one."""
+    found: dict[str, None] = {}
+    for text in given:
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        if not names:
+            raise click.BadParameter(f"{text!r} names nothing; names are separated by commas", ctx, parameter)
+        found |= dict.fromkeys(names)
+    return tuple(found)
 
 
 def formats(names: Sequence[str], help: str = "Output format.") -> Callable[[Function], Function]:

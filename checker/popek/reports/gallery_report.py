@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from popek.codes import AS_EXPECTED, UNKNOWN
 from popek.gallery import Entry
 from popek.reports.euler import euler
 from popek.reports.html import render
@@ -37,11 +38,13 @@ def as_text(entries: Sequence[Entry]) -> str:
             table.add_row(each.name, each.config, Text("broken", style="bold red"), *[""] * 8, each.problem)
             continue
         kinds = ", ".join(f"{count} {kind}" for kind, count in each.violations)
-        total = len(each.regions.holes)
+        total, undecided = len(each.regions.holes), len(each.regions.open)
+        told = f"{total} ({kinds})" if total else "0"
+        told += f", {undecided} undecided" if undecided else ""
         found = dict(each.theorems)
         table.add_row(
             name, each.config, f"{each.guest} at {each.host}", str(each.instructions), str(each.privileged), str(each.sensitive),
-            f"{total} ({kinds})" if total else "0", *(Text(found[n], style=STYLE[found[n]]) for n in ("1", "3", "exact")),
+            told, *(Text(found[n], style=STYLE[found[n]]) for n in ("1", "3", "exact")),
             f"{each.seconds:.1f} s", "; ".join(each.condition),
         )  # fmt: skip
     console.print(table)
@@ -64,13 +67,13 @@ def _object(each: Entry) -> dict[str, Any]:
         "mode": each.host,
         "host_invariant": list(each.invariant),
         "instructions": each.instructions,
-        "privileged": [*sets.privileged, *sets.both],
-        "sensitive": [*sets.both, *sets.holes],
+        "privileged": list(sets.all_privileged),
+        "sensitive": list(sets.sensitive),
         "violations": {"instructions": list(sets.holes), "by_kind": dict(each.violations)},
         "unknown": list(sets.open),
         "theorems": dict(each.theorems),
         "condition": list(each.condition),
-        "as_expected": each.code == 0,
+        "as_expected": None if each.code == UNKNOWN else each.code == AS_EXPECTED,
         "seconds": round(each.seconds, 3),
     }
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from popek.reports.summary import Summary, because, summaries, word
+from popek.reports.asked import not_asked
+from popek.reports.counts import because, regions
+from popek.reports.summary import Summary, summaries, word
 from popek_checker.virtualizability.verdict import Report, Row, Settings, TheoremResult, Truth, Witness
 
 SCHEMA = "popek/verdict/1"
@@ -14,11 +17,13 @@ SCHEMA = "popek/verdict/1"
 
 def write(reports: Sequence[Report]) -> str:
     """One object for one report, a list for several."""
-    documents = [document(report) for report in reports]
+    left = not_asked(reports)
+    documents = [document(report, left.get(report.machine, ())) for report in reports]
     return json.dumps(documents[0] if len(documents) == 1 else documents, indent=2)
 
 
-def document(report: Report) -> dict[str, Any]:
+def document(report: Report, unasked: Sequence[str] = ()) -> dict[str, Any]:
+    """A report as plain data; `unasked` are the configurations of the machine that were left out of the same run."""
     return {
         "schema": SCHEMA,
         "machine": report.machine,
@@ -30,12 +35,29 @@ def document(report: Report) -> dict[str, Any]:
         "host_invariant": list(report.claim.invariant),
         "assumptions": list(report.assumptions),
         "exclusions": list(report.exclusions),
+        "roles": {role: list(names) for role, names in report.roles},
+        "not_looked_at": [asdict(each) for each in report.unseen],
+        "only": list(report.only) or None,
+        "configs_not_asked": list(unasked),
         "theorems": {number: word(report.theorem(number)) for number in report.asked},
         "because": because(report),
+        "counts": counts(report),
         "settings": settings(report.settings),
         "claims": [claim(theorem) for theorem in report.theorems],
-        "instructions": [instruction(summary) for summary in summaries(report.rows)],
+        "instructions": [instruction(summary) for summary in summaries(report)],
         "seconds": round(report.seconds, 3),
+    }
+
+
+def counts(report: Report) -> dict[str, int]:
+    """How many instructions are in each set; what is undecided is in none."""
+    sets = regions(summaries(report))
+    return {
+        "instructions": sets.total,
+        "sensitive": len(sets.sensitive),
+        "privileged": len(sets.all_privileged),
+        "violations": len(sets.holes),
+        "undecided": len(sets.open),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
+from popek.reports.asked import not_asked, scope
 from popek.reports.summary import Summary, summaries
 from popek_checker.virtualizability.verdict import Report, TheoremResult, Truth
 
@@ -12,8 +13,11 @@ from popek_checker.virtualizability.verdict import Report, TheoremResult, Truth
 def write(reports: Sequence[Report]) -> str:
     root = ElementTree.Element("testsuites")
     for report in reports:
-        cases = [_theorem(t) for t in report.theorems] or [_instruction(s) for s in summaries(report.rows)]
-        suite = ElementTree.SubElement(root, "testsuite", name=f"{report.machine} ({report.config})")
+        cases = [_theorem(t) for t in report.theorems] or [_instruction(s) for s in summaries(report)]
+        suite = ElementTree.SubElement(root, "testsuite", name=f"{report.machine} ({report.config}){scope(report)}")
+        if left := not_asked(reports).get(report.machine):
+            properties = ElementTree.SubElement(suite, "properties")
+            ElementTree.SubElement(properties, "property", name="configurations not asked", value=", ".join(left))
         suite.set("tests", str(len(cases)))
         suite.set("failures", str(sum(case.find("failure") is not None for case in cases)))
         suite.set("errors", str(sum(case.find("error") is not None for case in cases)))
@@ -35,5 +39,5 @@ def _case(kind: str, name: str, truth: Truth, text: str) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname=kind, name=name)
     if truth is not Truth.YES:
         tag = "failure" if truth is Truth.NO else "error"
-        ElementTree.SubElement(case, tag, message=text).text = text
+        ElementTree.SubElement(case, tag, message=text, type=tag if truth is Truth.NO else "undecided").text = text
     return case

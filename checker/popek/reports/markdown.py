@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from popek.reports.asked import not_asked_lines, rests_on, scope, unseen_lines
+from popek.reports.counts import because, counted
 from popek.reports.matrix import Matrix, matrices
-from popek.reports.summary import because, settings_line, summaries, word
+from popek.reports.summary import settings_line, summaries, word
 from popek_checker.virtualizability.verdict import Report, Truth
 
 
 def write(reports: Sequence[Report]) -> str:
     lines = [line for report in reports for line in _report(report)]
-    return "\n".join([*lines, *(line for matrix in matrices(reports) for line in _matrix(matrix))]) + "\n"
+    lines += [line for matrix in matrices(reports) for line in _matrix(matrix)]
+    return "\n".join([*lines, *(f"{line[0].upper()}{line[1:]}." for line in not_asked_lines(reports))]) + "\n"
 
 
 def _matrix(matrix: Matrix) -> list[str]:
@@ -29,21 +32,24 @@ def _report(report: Report) -> list[str]:
     lines = [
         f"## {report.machine} ({report.config})",
         "",
-        f"Guest {claim.guest} at {claim.host}, memory {claim.memory}, {claim.reading} reading. "
+        f"Guest {claim.guest} at {claim.host}, memory {claim.memory}, {claim.reading} reading{scope(report)}. "
         f"H: {' and '.join(claim.invariant) or 'nothing'}.",
         "",
-        f"Theorem 1 **{word(report.theorem('1'))}** ({because(report)}), Theorem 3 **{word(report.theorem('3'))}**, "
-        f"exact **{word(report.theorem('exact'))}**.",
+        f"Theorem 1{scope(report)} **{word(report.theorem('1'))}** ({because(report)}), "
+        f"Theorem 3 **{word(report.theorem('3'))}**, exact **{word(report.theorem('exact'))}**. {counted(report)}.",
         "",
         "| instruction | class | privileged | exact | verdict | why |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for s in summaries(report.rows):
+    for s in summaries(report):
         lines.append(f"| `{s.name}` | {s.kind} | {s.privileged.value} | {s.exact.value} | {s.verdict} | {s.reason} |")
+    relative = [f"rests on these roles: {rests_on(report)}"] if report.roles else []
+    relative += [*(f"assuming {each}" for each in report.assumptions), *(f"excluded: {each}" for each in report.exclusions)]
+    lines += ["", *(f"- {line}" for line in (*relative, *unseen_lines(report)))]
     if told := settings_line(report):
         lines += ["", told[0].upper() + told[1:] + "."]
     if report.theorems:
-        lines += ["", "| theorem | shows | found | as expected |", "| --- | --- | --- | --- |"]
+        lines += ["", f"| theorem{scope(report)} | shows | found | as expected |", "| --- | --- | --- | --- |"]
     for t in report.theorems:
         told = {Truth.YES: "yes", Truth.NO: f"**no**: {t.difference}", Truth.UNKNOWN: "unknown"}[t.as_expected]
         lines.append(f"| {t.name} | {t.show} | {t.found} {', '.join(t.names)} | {told} |")

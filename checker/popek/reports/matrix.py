@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from popek.reports.asked import scope
 from popek.reports.summary import Summary, summaries, word
 from popek_checker.virtualizability.verdict import Report, Truth
 
@@ -31,13 +32,13 @@ def matrices(reports: Sequence[Report]) -> list[Matrix]:
 
 
 def _matrix(reports: Sequence[Report]) -> Matrix:
-    tables = [{summary.name: summary for summary in summaries(report.rows)} for report in reports]
+    tables = [{summary.name: summary for summary in summaries(report)} for report in reports]
     names = list(dict.fromkeys(name for table in tables for name in table))
     rows = [(name, tuple(verdict(table.get(name)) for table in tables)) for name in names]
     differing = [row for row in rows if len(set(row[1])) > 1]
     theorems = [(title, tuple(word(report.theorem(number)) for report in reports)) for number, title in NUMBERS.items()]
     settings = tuple(report.config for report in reports)
-    return Matrix(reports[0].machine, settings, (*theorems, *differing), len(rows) - len(differing))
+    return Matrix(f"{reports[0].machine}{scope(reports[0])}", settings, (*theorems, *differing), len(rows) - len(differing))
 
 
 def verdict(summary: Summary | None) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from popek.pages import Page
+from popek.reports.counts import because, counted
 from popek.reports.euler import euler
 from popek.reports.html import render
-from popek.reports.summary import because, word
+from popek.reports.summary import word
 from popek.reports.text import TITLES
 from popek_checker.explanation.virtual import Kind
 from popek_checker.virtualizability.verdict import Truth
@@ -37,6 +38,7 @@ def as_html(page: Page, home: str = "", siblings: Mapping[str, str] | None = Non
         picture=Markup(euler(sets.privileged, sets.both, sets.holes, page.entry.name)),
         theorems=[(TITLES[number], word(report.theorem(number))) for number in report.asked],
         because=because(report),
+        counted=counted(report),
         told=TOLD,
         modes=list(dict.fromkeys(case.mode for case in page.cases)),
         virtual=[(kind, [case for case in page.cases if case.kind is kind]) for kind in Kind],

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from popek_checker.virtualizability.verdict import Report, Row, Truth, conjunction, disjunction
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One mnemonic: its rows (one, or one a CSR) and what they come to together."""
+    """One mnemonic: its rows (one, or one a CSR) and what they come to together. `inputs`: see `Report`."""
 
     name: str
     rows: tuple[Row, ...]
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def privileged(self) -> Truth:
@@ -67,19 +68,27 @@ class Summary:
     def reason(self) -> str:
         """Why, in half a line."""
         unknown = [f"{f.question}: {f.reason}" for row in self.rows for f in row.findings if f.truth is Truth.UNKNOWN]
-        if unknown:
-            return f"not decided ({unknown[0]})"
-        if self.violation is Truth.NO:
-            if self.truth("leaks") is Truth.YES:
-                return "hidden state decides what comes of it"
-            if self.sensitive is Truth.YES:
-                return "sensitive, and always traps when deprivileged"
-            if self.privileged is Truth.YES:
-                return "always traps when deprivileged, and shows nothing"
-            if all(f.reason == "always traps" for row in self.rows for f in row.findings if f.question == "privileged"):
-                return "always traps, bare or deprivileged"
-            return "the same wherever and in whatever mode it runs"
-        return _hole(next(row for row in self.rows if row.violation is Truth.YES))
+        left = f"not decided ({unknown[0]})" if unknown else ""
+        match self.violation:
+            case Truth.YES:
+                known = _hole([row for row in self.rows if row.violation is Truth.YES], self.inputs)
+            case Truth.NO:
+                known = self._harmless()
+            case _:
+                return left
+        return f"{known}; {left}" if left else known
+
+    def _harmless(self) -> str:
+        """Why it is no violation."""
+        if self.truth("leaks") is Truth.YES:
+            return "hidden state decides what comes of it"
+        if self.sensitive is Truth.YES:
+            return "sensitive, and always traps when deprivileged"
+        if self.privileged is Truth.YES:
+            return "always traps when deprivileged" + (", and shows nothing" if self.sensitive is Truth.NO else "")
+        if all(f.reason == "always traps" for row in self.rows for f in row.findings if f.question == "privileged"):
+            return "always traps, bare or deprivileged"
+        return "the same wherever and in whatever mode it runs"
 
     @property
     def condition(self) -> tuple[str, ...]:
@@ -90,20 +99,22 @@ class Summary:
         return tuple(dict.fromkeys(c for row in self.rows for c in row.exact_when))
 
 
-def _hole(row: Row) -> str:
-    """The first sensitivity of a row that does not trap, in words."""
+def _hole(rows: Sequence[Row], inputs: Mapping[str, str]) -> str:
+    """The first sensitivity of the first of these holes, in words; of one that shows inputs alone, only if there is no other."""
+    row = next((row for row in rows if not _shown_inputs(row, inputs)), rows[0])
     where = f" ({row.part})" if row.part else ""
     if row.deprivileged_violation is not Truth.YES:
         return f"sensitive in a mode below the real one, and no trap{where}"
+    if shown := _shown_inputs(row, inputs):
+        kinds = " and ".join(dict.fromkeys(inputs[name] for name in shown))
+        return f"harmless to others (changes nothing of theirs), but shows the host's {', '.join(shown)} ({kinds}){where}"
     if row.truth("mode") is Truth.YES:
         return f"another result in another mode, and no trap{where}"
     if row.truth("control_sensitive") is Truth.YES:
         return f"changes resource state without a trap{where}"
     if row.truth("location") is Truth.YES:
         return f"shows where it runs, and no trap{where}"
-    fields = [
-        f.question.removeprefix("config:") for f in row.findings if f.question.startswith("config:") and f.truth is Truth.YES
-    ]
+    fields = _fields(row, Truth.YES)
     if fields == ["*"]:
         return f"shows settings, where several differ, and no trap{where}"
     if row.truth("joint") is Truth.YES:
@@ -111,6 +122,18 @@ def _hole(row: Row) -> str:
     if fields:
         return f"shows {', '.join(fields[:3])}{' ...' if len(fields) > 3 else ''}, and no trap{where}"
     return f"completes where the bare machine traps{where}"
+
+
+def _fields(row: Row, *truths: Truth) -> list[str]:
+    """The configuration of which it is so that the instruction shows it."""
+    return [f.question.removeprefix("config:") for f in row.findings if f.question.startswith("config:") and f.truth in truths]
+
+
+def _shown_inputs(row: Row, inputs: Mapping[str, str]) -> list[str]:
+    """The inputs that a hole shows, where that is certainly all that it is sensitive to; else nothing."""
+    worse = disjunction(row.truth(question) for question in ("control_sensitive", "mode", "location", "joint", "trap_sensitive"))
+    shown = _fields(row, Truth.YES, Truth.UNKNOWN)
+    return shown if worse is Truth.NO and all(name in inputs for name in shown) else []
 
 
 def settings_line(report: Report) -> str:
@@ -141,34 +164,14 @@ def grouped(settings: Sequence[str]) -> str:
     return " and ".join(told)
 
 
-def summaries(rows: Iterable[Row]) -> list[Summary]:
+def summaries(report: Report) -> list[Summary]:
     """Rows grouped by mnemonic, in order."""
     groups: dict[str, list[Row]] = {}
-    for row in rows:
+    for row in report.rows:
         groups.setdefault(row.name, []).append(row)
-    return [Summary(name, tuple(group)) for name, group in groups.items()]
+    inputs = dict(report.inputs)
+    return [Summary(name, tuple(group), inputs) for name, group in groups.items()]
 
 
 def word(truth: Truth) -> str:
     return {Truth.YES: "holds", Truth.NO: "fails", Truth.UNKNOWN: "unknown"}[truth]
-
-
-def because(report: Report) -> str:
-    """Why Theorem 1 comes out as it does, in half a line."""
-    if report.own:
-        return "all state is the program's own, in one mode: there is nothing that an instruction could be sensitive to"
-    rows = summaries(report.rows)
-    sensitive = sum(summary.sensitive is Truth.YES for summary in rows)
-    match report.theorem("1"):
-        case Truth.YES if sensitive:
-            return f"all {sensitive} sensitive instructions are privileged"
-        case Truth.YES:
-            return "no instruction is sensitive"
-        case Truth.NO:
-            return f"{len(violations(report))} of {sensitive} sensitive instructions are not privileged"
-        case _:
-            return "not every instruction could be decided"
-
-
-def violations(report: Report) -> Sequence[Summary]:
-    return [summary for summary in summaries(report.rows) if summary.violation is not Truth.NO]

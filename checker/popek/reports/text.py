@@ -8,8 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from popek.reports.asked import not_asked_lines, rests_on, scope, unseen_lines
+from popek.reports.counts import because, counted, plural
 from popek.reports.matrix import Matrix, matrices
-from popek.reports.summary import because, settings_line, summaries, violations, word
+from popek.reports.summary import settings_line, summaries, word
 from popek.reports.terminal import paper, written
 from popek_checker.virtualizability.verdict import Report, Row, TheoremResult, Truth, Witness
 
@@ -30,6 +32,8 @@ def write(reports: Sequence[Report]) -> str:
         _report(console, report)
     for matrix in matrices(reports):
         _matrix(console, matrix)
+    for line in not_asked_lines(reports):
+        console.print(line, style="yellow", markup=False)
     return written(console)
 
 
@@ -37,10 +41,10 @@ def _report(console: Console, report: Report) -> None:
     claim = report.claim
     console.print(
         f"[bold]{report.machine}[/bold] ({report.config}): guest {claim.guest} run at {claim.host}, "
-        f"memory {claim.memory}, {claim.reading} reading"
+        f"memory {claim.memory}, {claim.reading} reading{scope(report)}"
     )
     console.print(_table(report))
-    for summary in summaries(report.rows):
+    for summary in summaries(report):
         if summary.violation is not Truth.NO or summary.truth("leaks") is Truth.YES:
             row = next((row for row in summary.rows if row.witness is not None), None)
             if row is not None and row.witness is not None:
@@ -56,7 +60,7 @@ def _matrix(console: Console, matrix: Matrix) -> None:
         table.add_row(name, *(Text(each, style=MATRIX_STYLE.get(each, "")) for each in words))
     console.print()
     console.print(table)
-    console.print(f"{matrix.same} instructions have the same verdict in every setting", style="dim")
+    console.print(f"{plural(matrix.same, 'instruction')} of the same verdict in every setting", style="dim")
 
 
 def _table(report: Report) -> Table:
@@ -67,7 +71,7 @@ def _table(report: Report) -> Table:
     table.add_column("exact", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("why")
-    for summary in summaries(report.rows):
+    for summary in summaries(report):
         table.add_row(
             summary.name,
             summary.kind,
@@ -111,22 +115,24 @@ def _theorems(console: Console, report: Report) -> None:
         console.print(f"assuming {assumption}", style="dim")
     for exclusion in report.exclusions:
         console.print(f"excluded: {exclusion}", style="dim")
-    rows = summaries(report.rows)
-    counts = f"{sum(s.sensitive is Truth.YES for s in rows)} sensitive, {sum(s.privileged is Truth.YES for s in rows)} privileged"
-    console.print(f"{len(rows)} instructions: {counts}, {len(violations(report))} violations")
+    if report.roles:
+        console.print(f"rests on these roles: {rests_on(report)}", style="dim", markup=False)
+    for line in unseen_lines(report):
+        console.print(line, style="dim", markup=False)
+    console.print(counted(report))
     for number in report.asked:
         truth = report.theorem(number)
         style = {"holds": "green", "fails": "red"}.get(word(truth), "yellow")
         why = f": {because(report)}" if number == "1" else ""
-        console.print(Text(f"{TITLES[number]}: {word(truth)}{why}", style=style))
+        console.print(Text(f"{TITLES[number]}{scope(report)}: {word(truth)}{why}", style=style))
     if told := settings_line(report):
         console.print(told, markup=False)
     for theorem in report.theorems:
-        console.print(_theorem(theorem))
+        console.print(_theorem(theorem, scope(report)))
     console.print(f"{report.seconds:.2f} s, {report.cached} rows from the cache", style="dim")
 
 
-def _theorem(theorem: TheoremResult) -> Text:
+def _theorem(theorem: TheoremResult, scope: str) -> Text:
     names = f" {{{', '.join(theorem.names)}}}" if theorem.names else ""
     told = {Truth.YES: "as expected", Truth.NO: "NOT as expected", Truth.UNKNOWN: "not decided"}[theorem.as_expected]
     style = {Truth.YES: "green", Truth.NO: "bold red", Truth.UNKNOWN: "yellow"}[theorem.as_expected]
@@ -134,5 +140,5 @@ def _theorem(theorem: TheoremResult) -> Text:
     memory = "" if claim.memory == "view" else f", memory {claim.memory}"
     given = f" given {' and '.join(claim.invariant)}" if claim.invariant else ""
     shown = f"{theorem.show} for {claim.guest} at {claim.host}{memory}{given}"
-    line = f"theorem {theorem.name}: {shown}: {theorem.found}{names}: {told}"
+    line = f"theorem {theorem.name}{scope}: {shown}: {theorem.found}{names}: {told}"
     return Text(line + (f" ({theorem.difference})" if theorem.difference else ""), style=style)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from popek.reports.asked import scope
 from popek.reports.terminal import paper, written
 from popek_checker.explanation.virtual import Case, Fate, Kind
 from popek_checker.virtualizability.verdict import Report
@@ -20,7 +21,8 @@ def as_text(report: Report, cases: Sequence[Case]) -> str:
     console = paper()
     claim = report.claim
     console.print(
-        f"[bold]Virtual {report.title or report.machine}[/bold] ({report.config}): guest {claim.guest} run at {claim.host}"
+        f"[bold]Virtual {report.title or report.machine}[/bold] ({report.config}): "
+        f"guest {claim.guest} run at {claim.host}{scope(report)}"
     )
     modes = list(dict.fromkeys(case.mode for case in cases))
     table = Table(pad_edge=False, header_style="bold", show_lines=True)
@@ -64,7 +66,13 @@ def as_json(report: Report, cases: Sequence[Case]) -> str:
     ]
     words = {fate.name.lower(): fate.value for fate in Fate}
     claim = report.claim
-    head = {"schema": "popek/virtual/1", "machine": report.machine, "config": report.config, "guest": claim.guest}
+    head = {
+        "schema": "popek/virtual/1",
+        "machine": report.machine,
+        "config": report.config,
+        "guest": claim.guest,
+        "only": list(report.only) or None,
+    }
     return json.dumps(
         {**head, "mode": claim.host, "host_invariant": list(claim.invariant), "words": words, "cells": cells}, indent=2
     )

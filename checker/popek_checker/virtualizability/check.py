@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from popek_checker.solver.cache import Cache, machine_digest, meaning_key, text_key
 from popek_checker.solver.sharing import Shared
@@ -16,6 +16,7 @@ from popek_checker.solver.smt import Smt, kept_solver
 from popek_checker.virtualizability.assumed import alike, brought_about, examine, unplaced
 from popek_checker.virtualizability.copies import pieces
 from popek_checker.virtualizability.decide import EVERYTHING, Item, decide, items, make_subject
+from popek_checker.virtualizability.granted import assumptions, exclusions, roles, unseen
 from popek_checker.virtualizability.options import Options, Progress
 from popek_checker.virtualizability.questions import Copies, Subject
 from popek_checker.virtualizability.settings import find
@@ -84,22 +85,30 @@ def check(
         if known.wanted != EVERYTHING:
             claims[claim] = Asked(held, known.wanted | {theorem.show})
     work = [item for item in items(machine) if not options.instructions or item.instruction in options.instructions]
-    if options.instructions and not options.theorems:
-        theorems, claims = [], {main: Asked(invariant, EVERYTHING)}
     rows, cached = decide_all(machine, claims, work, options.timeout, executor, cache, progress)
-    results = tuple(judge(theorem, chosen[theorem.name], rows[chosen[theorem.name]]) for theorem in theorems)
+    results = tuple(judge(th, chosen[th.name], rows[chosen[th.name]], options.instructions) for th in theorems)
     decide_again = partial(decide_all, machine, timeout=options.timeout, executor=executor, cache=cache, progress=progress)
     settings = smallest_settings(machine, main, claims[main], rows[main], options.timeout, decide_again)
+    hides = any(piece.role is m.Role.HIDDEN for _, piece in pieces(machine))
     taken = (
-        *assumptions(main),
+        *assumptions(machine, main),
         *unplaced(machine, main),
         *alike(machine),
         *brought_about(machine, said, kept_solver(options.timeout)),
     )
     return Report(
-        machine.name, machine.setting, main, rows[main], results, taken, EXCLUSIONS,
-        time.perf_counter() - start, cached, locations(machine), machine.title, only_its_own(machine), settings,
+        machine.name, machine.setting, main, rows[main], results, taken, exclusions(machine),
+        time.perf_counter() - start, cached, locations(machine), machine.title, only_its_own(machine), settings, inputs(machine),
+        options.instructions, options.theorems, machine.configs, roles(machine, claims, hides),
+        unseen(machine, tuple(claims), hides),
     )  # fmt: skip
+
+
+def inputs(machine: m.Machine) -> tuple[tuple[str, str], ...]:
+    """The state that comes from outside, each with what it is."""
+    clocks = {clock.name for clock in machine.clocks}
+    named = (name for name, piece in pieces(machine) if piece.role is m.Role.ENV)
+    return tuple((name, "a clock" if name in clocks else "an input") for name in named)
 
 
 def only_its_own(machine: m.Machine) -> bool:
@@ -262,32 +271,3 @@ def _decide(subject: Subject, item: Item, claim: Claim, asked: Asked, smt: Smt, 
     key = meaning_key(subject, item, asked.said(claim))
     known = cache.get_many([key]).get(key)
     return Decided(known or decide(subject, item, smt, asked.wanted), key, known is not None)
-
-
-EXCLUSIONS = (
-    "timing: counters and time are inputs, free in each copy (theory.md 1.4.14)",
-    "liveness: a trap between load-reserved and store-conditional may end the reservation (1.4.13)",
-    "open choices (`unspecified`, `choose`) are resolved alike in both copies of an instruction",
-)
-
-
-def assumptions(claim: Claim) -> tuple[str, ...]:
-    """What the memory model takes for granted."""
-    return MEMORY[claim.memory]
-
-
-MEMORY: Final = {
-    "view": (
-        "memory view: the monitor gives the guest one view of its memory in every virtual mode "
-        "(shadow tables per virtual mode); whether an access faults, and where it lies, depends on its page and kind alone, and "
-        "on the mode whose rights it uses, when that is a lesser one than the current; offsets in a page are kept",
-    ),
-    "per_mode": (
-        "memory per_mode: the monitor keeps the guest's tables with their rights by mode; "
-        "whether an access faults, and where its page lies, may differ from mode to mode",
-    ),
-    "translated": (
-        "memory translated: the declared translation and protection act in each mode as they stand",
-        "no access crosses a page of the smallest size",
-    ),
-}

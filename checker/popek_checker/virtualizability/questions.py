@@ -1,7 +1,7 @@
 """The questions of Popek and Goldberg about one instruction, as constraints over copies of the machine.
 
 Each question is a disjunction of `Ask`s: if one is satisfiable the answer is yes, and its model is the evidence.
-The amended reading excludes all traps and lets host and guest hold different resource states (theory.md 1.4);
+The amended reading excludes all traps and lets host and guest hold different resource states (docs/theory.md 1.4);
 the literal reading (`literal.py`) follows every trap but those of memory through its entry, as the 1974 text does.
 """
 

@@ -198,8 +198,23 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class Unseen:
+    """Declarations that no answer of a report depends on: what they are, why, and what looks at them, if anything does."""
+
+    what: str
+    why: str
+    seen_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """The verdict on one machine in one configuration. `own` says that all its state is the program's own."""
+    """The verdict on one machine in one configuration.
+
+    `own` says that all its state is the program's own. `inputs` are the pieces of role `env`, each with what it is to a reader.
+    `only`: the instructions that everything in it was asked of, and `picked` the theorems, where not all were.
+    `configs` are the configurations that the text has. `roles`: the state, by its role, that the answers rest on; `unseen`:
+    what of the text they do not.
+    """
 
     machine: str
     config: str
@@ -214,6 +229,12 @@ class Report:
     title: str = ""
     own: bool = False
     settings: Settings | None = None
+    inputs: tuple[tuple[str, str], ...] = ()
+    only: tuple[str, ...] = ()
+    picked: tuple[str, ...] = ()
+    configs: tuple[str, ...] = ()
+    roles: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    unseen: tuple[Unseen, ...] = ()
 
     def location(self, name: str) -> tuple[str, int, int] | None:
         """File, line and column where an instruction or theorem is declared."""
