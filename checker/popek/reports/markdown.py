@@ -34,6 +34,7 @@ def _report(report: Report) -> list[str]:
         "",
         f"Guest {claim.guest} at {claim.host}, memory {claim.memory}, {claim.reading} reading{scope(report)}. "
         f"H: {' and '.join(claim.invariant) or 'nothing'}.",
+        f"f: {'; '.join(report.f)}.",
         "",
         f"Theorem 1{scope(report)} **{word(report.theorem('1'))}** ({because(report)}), "
         f"Theorem 3 **{word(report.theorem('3'))}**, exact **{word(report.theorem('exact'))}**. {counted(report)}.",

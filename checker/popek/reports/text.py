@@ -111,6 +111,7 @@ def _theorems(console: Console, report: Report) -> None:
     console.print()
     invariant = " and ".join(report.claim.invariant) or "nothing"
     console.print(f"H: {invariant}")
+    console.print(f"f: {'; '.join(report.f)}", markup=False)
     for assumption in report.assumptions:
         console.print(f"assuming {assumption}", style="dim")
     for exclusion in report.exclusions:
@@ -139,6 +140,7 @@ def _theorem(theorem: TheoremResult, scope: str) -> Text:
     claim = theorem.claim
     memory = "" if claim.memory == "view" else f", memory {claim.memory}"
     given = f" given {' and '.join(claim.invariant)}" if claim.invariant else ""
-    shown = f"{theorem.show} for {claim.guest} at {claim.host}{memory}{given}"
+    under = f", placement {claim.placement}" if claim.placement else ""
+    shown = f"{theorem.show} for {claim.guest} at {claim.host}{memory}{under}{given}"
     line = f"theorem {theorem.name}{scope}: {shown}: {theorem.found}{names}: {told}"
     return Text(line + (f" ({theorem.difference})" if theorem.difference else ""), style=style)

@@ -16,7 +16,7 @@ from popek_checker.solver.smt import Smt, kept_solver
 from popek_checker.virtualizability.assumed import alike, brought_about, examine, unplaced
 from popek_checker.virtualizability.copies import pieces
 from popek_checker.virtualizability.decide import EVERYTHING, Item, decide, items, make_subject
-from popek_checker.virtualizability.granted import assumptions, exclusions, roles, unseen
+from popek_checker.virtualizability.granted import assumptions, exclusions, f_said, roles, unseen
 from popek_checker.virtualizability.options import Options, Progress
 from popek_checker.virtualizability.questions import Copies, Subject
 from popek_checker.virtualizability.settings import find
@@ -100,7 +100,7 @@ def check(
         machine.name, machine.setting, main, rows[main], results, taken, exclusions(machine),
         time.perf_counter() - start, cached, locations(machine), machine.title, only_its_own(machine), settings, inputs(machine),
         options.instructions, options.theorems, machine.configs, roles(machine, claims, hides),
-        unseen(machine, tuple(claims), hides),
+        unseen(machine, tuple(claims), hides), f_said(machine, main),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from popek_checker.virtualizability.copies import pieces
+from popek_checker.virtualizability.embedding import Embedding, seen_through
 from popek_checker.virtualizability.verdict import Claim, Unseen
 from popek_grammar import machine as m
 from popek_grammar.examine.effects import Effects, effects, followed, nodes
@@ -36,6 +37,19 @@ def assumptions(machine: m.Machine, claim: Claim) -> tuple[str, ...]:
         return ()
     paged = claim.memory == "translated" and any(each.page_bits for each in machine.translations.values())
     return (*MEMORY[claim.memory], ONE_PAGE) if paged else MEMORY[claim.memory]
+
+
+def f_said(machine: m.Machine, claim: Claim) -> tuple[str, ...]:
+    """Where the host has the guest's state while it runs: the lines of the placement, and what follows for the rest."""
+    placement = machine.placements.get(claim.placement)
+    seen = Embedding(seen_through(machine, placement), placement, "~", relocates=claim.memory == "translated")
+    lines = placement.lines if placement is not None else ()
+    if placement is not None and placement.memory is not None and not seen.moves:
+        lines = tuple(line for line in lines if not line.startswith("memory "))
+    carried = sorted(seen.apart - set(placement.apart)) if placement is not None else []
+    apart = (f"{', '.join(carried)} with the monitor, since carried elsewhere",) if carried else ()
+    rest = "all other state" if lines else "state"
+    return (*lines, *apart, f"{rest} of role guest in place, of any other with the monitor")
 
 
 # -- what is left out ------------------------------------------------------------------------------------------------

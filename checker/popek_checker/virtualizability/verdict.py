@@ -213,7 +213,7 @@ class Report:
     `own` says that all its state is the program's own. `inputs` are the pieces of role `env`, each with what it is to a reader.
     `only`: the instructions that everything in it was asked of, and `picked` the theorems, where not all were.
     `configs` are the configurations that the text has. `roles`: the state, by its role, that the answers rest on; `unseen`:
-    what of the text they do not.
+    what of the text they do not. `f`: where the host has the guest's state, a line each.
     """
 
     machine: str
@@ -235,6 +235,7 @@ class Report:
     configs: tuple[str, ...] = ()
     roles: tuple[tuple[str, tuple[str, ...]], ...] = ()
     unseen: tuple[Unseen, ...] = ()
+    f: tuple[str, ...] = ()
 
     def location(self, name: str) -> tuple[str, int, int] | None:
         """File, line and column where an instruction or theorem is declared."""
