@@ -8,7 +8,7 @@ from typing import TypeAlias
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate.constants import truth
+from popek_grammar.elaborate.constants import own_width, truth
 from popek_grammar.elaborate.context import Context, Node, names, text_of
 from popek_grammar.elaborate.directions import NeedsContext, check, infer
 from popek_grammar.elaborate.encodings import Alternative, Pattern, Piece, choose, encoding, operands, pieces
@@ -190,7 +190,7 @@ def _bindings(ctx: Context, name: str, alternatives: list[Alternative], locals_:
         for alternative, expr in zip(alternatives, exprs, strict=True):
             if expr is None:
                 ctx.fail("E0288", f"alternative `{alternative.name}` does not bind `{key}`", alternative.node)
-        type_ = _type(ctx, [expr for expr in exprs if expr is not None], alternatives[0].node)
+        type_ = _type(ctx, [expr for expr in exprs if expr is not None])
         values = [check(ctx, expr, type_) for expr in exprs if expr is not None]
         arms = [((ordinal,), value) for ordinal, value in enumerate(values[:-1])]
         bound: m.Expr = m.Match(selector, (*arms, ((), values[-1])), type_) if len(values) > 1 else values[0]
@@ -199,11 +199,11 @@ def _bindings(ctx: Context, name: str, alternatives: list[Alternative], locals_:
     return made
 
 
-def _type(ctx: Context, exprs: list[Node], node: Node) -> m.Type:
-    """The type that some alternative's expression has by itself."""
+def _type(ctx: Context, exprs: list[Node]) -> m.Type:
+    """The type that some alternative's expression has by itself, else by its digits; plain numbers are as wide as pc."""
     for expr in exprs:
         try:
             return infer(ctx, expr).type
         except NeedsContext:
             continue
-    return m.Bits(ctx.pc_width())
+    return m.Bits(own_width(ctx, *exprs) or ctx.pc_width())

@@ -40,7 +40,7 @@ def read(ctx: Context, node: Node) -> m.Expr:
         case "index", [inner, index]:
             return _bit(ctx, inner, index)
         case "slice", [inner, hi, lo]:
-            operand = infer(ctx, inner)
+            operand = value(ctx, inner)
             top, bottom = _bounds(ctx, node, operand, hi, lo)
             return m.Slice(operand, top, bottom, m.Bits(top - bottom + 1))
         case "slice_from", [inner, start, width]:
@@ -146,7 +146,7 @@ def _element(ctx: Context, name: str, index: Node) -> m.Expr:
 
 
 def _bit(ctx: Context, inner: Node, index: Node) -> m.Expr:
-    operand = infer(ctx, inner)
+    operand = value(ctx, inner)
     known = constant(ctx, index)
     if known is None:
         return m.SliceFrom(operand, value(ctx, index), m.Bits(1))
@@ -170,7 +170,7 @@ def slice_bounds(ctx: Context, node: Node, width: int, hi: Node, lo: Node) -> tu
 
 
 def _slice_from(ctx: Context, inner: Node, start: Node, width: Node) -> m.Expr:
-    operand = infer(ctx, inner)
+    operand = value(ctx, inner)
     count = number(ctx, width, "the width of a slice", 1, 4096)
     known = constant(ctx, start)
     if known is not None and isinstance(operand.type, m.Bits):
