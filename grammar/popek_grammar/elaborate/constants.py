@@ -7,6 +7,7 @@ where no other decides, what is made of such literals means what it would with t
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Never
 
 from lark import Token, Tree
 
@@ -105,18 +106,17 @@ def _compare(ctx: Context, node: Tree[Token], op: str, x: int, y: int) -> bool:
     left, _, right = node.children
     found = widths(ctx, left) | widths(ctx, right)
     as_integers = _ordered(op.removesuffix("s"), x, y)
-    if not found:
-        return as_integers
-    width = max(found)
-    a, b = wrapped(ctx, left, width), wrapped(ctx, right, width)
-    if a is None or b is None:
-        if op.endswith("s") or x < 0 or y < 0:
-            ctx.fail("E0233", f"{x if a is None else y} does not fit in the {width} bits that are compared", node)
-        return as_integers
-    as_bits = operators.binary(op, t.const(a, width), t.const(b, width)) is t.TRUE
-    if len(found) > 1 and (op.endswith("s") or as_bits != as_integers):
-        _two_widths(ctx, node, found)
-    return as_bits
+    pairs = {width: (wrapped(ctx, left, width), wrapped(ctx, right, width)) for width in found}
+    as_bits = {_held(op, a, b, width) for width, (a, b) in pairs.items() if a is not None and b is not None}
+    if len(as_bits) > 1 or (len(found) > 1 and as_bits - {as_integers}):
+        two_widths(ctx, node, found)
+    if not as_bits and found and (op.endswith("s") or x < 0 or y < 0):
+        ctx.fail("E0233", f"{x} and {y} do not both fit in the {max(found)} bits that are compared", node)
+    return next(iter(as_bits), as_integers)
+
+
+def _held(op: str, a: int, b: int, width: int) -> bool:
+    return operators.binary(op, t.const(a, width), t.const(b, width)) is t.TRUE
 
 
 def _ordered(op: str, x: int, y: int) -> bool:
@@ -154,11 +154,12 @@ def own_width(ctx: Context, *nodes: Node) -> int | None:
     """The width that the literals of digits in these agree on; None without any."""
     found = {width for node in nodes for width in widths(ctx, node)}
     if len(found) > 1:
-        _two_widths(ctx, nodes[0], found)
+        two_widths(ctx, nodes[0], found)
     return next(iter(found), None)
 
 
-def _two_widths(ctx: Context, node: Node, found: set[int]) -> None:
+def two_widths(ctx: Context, node: Node, found: set[int]) -> Never:
+    """E0236."""
     listed = " and ".join(str(width) for width in sorted(found))
     hint = "write the same number of digits, or zext(x, N)"
     ctx.fail("E0236", f"literals of {listed} bits, and nothing says which width is meant", node, help=hint)
