@@ -5,7 +5,7 @@ from __future__ import annotations
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate.constants import number, truth
+from popek_grammar.elaborate.constants import literal, number, truth
 from popek_grammar.elaborate.context import names, text_of
 from popek_grammar.elaborate.types import set_of
 from popek_grammar.elaborate.work import Work
@@ -138,8 +138,9 @@ def _modes(work: Work, node: Tree[Token]) -> None:
         if when is not None and truth(ctx, when) is False:
             ctx.absent[str(name)] = "this configuration has no such mode"
             continue
-        if int(str(code)) in [other for _, other in found]:
+        encoding = literal(code)
+        if encoding in [other for _, other in found]:
             ctx.report("E0206", f"mode {name} has the encoding of another mode", definition)
-        found.append((str(name), int(str(code))))
+        found.append((str(name), encoding))
     width = max((code.bit_length() for _, code in found), default=1)
     ctx.modes = m.Modes(tuple(found), max(1, width))

@@ -40,6 +40,7 @@ def constant(ctx: Context, node: Node | None) -> int | None:
 
 
 def literal(token: Node) -> int:
+    """The number that a literal spells, in any of the four bases."""
     return int(str(token).replace("_", ""), 0) if not str(token).isdigit() else int(str(token))
 
 
@@ -195,7 +196,7 @@ def fits(value: int, width: int) -> bool:
 
 def number(ctx: Context, node: Node | None, what: str, low: int = 0, high: int = 1 << 64) -> int:
     """A constant in a range; reports and leaves otherwise."""
-    value = int(str(node)) if isinstance(node, Token) else constant(ctx, node)
+    value = literal(node) if isinstance(node, Token) else constant(ctx, node)
     if value is None:
         ctx.fail("E0211", f"{what} must be a constant", node, help="only numbers, parameters and loop variables are")
     if not low <= value <= high:

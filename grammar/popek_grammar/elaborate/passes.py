@@ -10,7 +10,7 @@ from popek_grammar import machine as m
 from popek_grammar.elaborate import causes, instructions, registers, state, translations, traps
 from popek_grammar.elaborate.choices import choices, headers
 from popek_grammar.elaborate.claims import claims
-from popek_grammar.elaborate.constants import truth
+from popek_grammar.elaborate.constants import literal, truth
 from popek_grammar.elaborate.context import names, text_of
 from popek_grammar.elaborate.directions import check, value
 from popek_grammar.elaborate.encodings import overlaps
@@ -189,7 +189,7 @@ def _instructions(work: Work) -> None:
             if str(array) not in ctx.arrays and str(array) != space and str(array) not in ctx.registers:
                 ctx.unknown("register file", str(array), node, [*ctx.arrays, *([space] if space else [])])
             for name in names(listed):
-                draft.operand_kinds[name] = m.OperandKind(name, str(array), int(str(offset)) if offset is not None else 0)
+                draft.operand_kinds[name] = m.OperandKind(name, str(array), literal(offset) if offset is not None else 0)
                 splitting |= {name} if str(array) == space else set()
     for node in work.each("operand_words"):
         with ctx.recover():
@@ -234,7 +234,7 @@ def _length(work: Work, node: Tree[Token]) -> m.Length:
     """`length N when COND`: a number of whole parcels."""
     ctx, parcel = work.ctx, work.draft.parcel
     number, condition = node.children
-    width = int(str(number))
+    width = literal(number)
     if width % parcel or not 0 < width <= ctx.pc_width():
         ctx.fail(
             "E0291",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate.constants import constant, truth
+from popek_grammar.elaborate.constants import constant, literal, truth
 from popek_grammar.elaborate.context import Context, names, text_of
 from popek_grammar.elaborate.places import place
 from popek_grammar.elaborate.work import Work
@@ -57,7 +57,7 @@ def _wire(ctx: Context, node: Tree[Token]) -> m.Wire:
         return m.Wire(str(pin), found.name, None, ctx.span(node))
     if target.data != "name":
         ctx.fail("E0438", "the number of a line goes with the name of a region", node)
-    return m.Wire(str(pin), str(target.children[0]), int(str(line)), ctx.span(node))
+    return m.Wire(str(pin), str(target.children[0]), literal(line), ctx.span(node))
 
 
 def _wires_lead_somewhere(ctx: Context, regions: dict[str, m.Region]) -> None:
