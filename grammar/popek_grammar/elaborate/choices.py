@@ -5,7 +5,7 @@ from __future__ import annotations
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate.constants import literal, number, truth
+from popek_grammar.elaborate.constants import exists, literal, number, truth
 from popek_grammar.elaborate.context import names, text_of
 from popek_grammar.elaborate.types import set_of
 from popek_grammar.elaborate.work import Work
@@ -135,7 +135,7 @@ def _modes(work: Work, node: Tree[Token]) -> None:
     found: list[tuple[str, int]] = []
     for definition in (child for child in node.children if isinstance(child, Tree)):
         name, code, when = definition.children
-        if when is not None and truth(ctx, when) is False:
+        if not exists(ctx, when):
             ctx.absent[str(name)] = "this configuration has no such mode"
             continue
         encoding = literal(code)

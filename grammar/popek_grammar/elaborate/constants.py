@@ -124,6 +124,14 @@ def _ordered(op: str, x: int, y: int) -> bool:
     return {"==": x == y, "!=": x != y, "<": x < y, "<=": x <= y, ">": x > y, ">=": x >= y}[op]
 
 
+def exists(ctx: Context, when: Node | None) -> bool:
+    """Whether what says `when` is in this configuration. The condition is one on parameters and extensions: else E0213."""
+    known = truth(ctx, when) if when is not None else True
+    if known is None:
+        ctx.fail("E0213", "`when` takes a condition on parameters and extensions", when)
+    return known
+
+
 # -- as bits ---------------------------------------------------------------------------------------------------------
 
 DIGIT_BITS = {"bin": 1, "oct": 3, "hex": 4}

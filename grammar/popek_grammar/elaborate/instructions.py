@@ -8,7 +8,7 @@ from typing import TypeAlias
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate.constants import own_width, truth
+from popek_grammar.elaborate.constants import exists, own_width
 from popek_grammar.elaborate.context import Context, Node, names, text_of
 from popek_grammar.elaborate.directions import NeedsContext, check, infer
 from popek_grammar.elaborate.encodings import Alternative, Pattern, Piece, choose, encoding, operands, pieces
@@ -98,10 +98,7 @@ def _exists(ctx: Context, by_kind: dict[str, list[Tree[Token]]], clause: str) ->
                 ctx.absent[clause] = f"it needs extension {name}, which is off in this configuration"
                 return False
     for part in by_kind.get("instr_when", []):
-        known = truth(ctx, part.children[0])
-        if known is None:
-            ctx.fail("E0213", "`when` takes a condition on parameters and extensions", part)
-        if not known:
+        if not exists(ctx, part.children[0]):
             ctx.absent[clause] = "its `when` does not hold in this configuration"
             return False
     return True

@@ -10,7 +10,7 @@ from popek_grammar import machine as m
 from popek_grammar.elaborate import causes, instructions, registers, state, translations, traps
 from popek_grammar.elaborate.choices import choices, headers
 from popek_grammar.elaborate.claims import claims
-from popek_grammar.elaborate.constants import literal, truth
+from popek_grammar.elaborate.constants import exists, literal
 from popek_grammar.elaborate.context import names, text_of
 from popek_grammar.elaborate.directions import check, value
 from popek_grammar.elaborate.encodings import overlaps
@@ -100,16 +100,26 @@ def declared_names(work: Work) -> None:
         with ctx.recover():
             work.draft.causes = causes.causes(ctx, node, work.draft.causes)
     ctx.fault_kinds = {str(node.children[0]) for node in work.each("fault_kind")}
-    stacks = []
-    for node in work.each("trap_stack"):
-        if node.children[1] is not None and truth(ctx, node.children[1]) is False:
-            ctx.absent[str(node.children[0])] = "its `when` does not hold in this configuration"
-        else:
-            stacks.append(str(node.children[0]))
-    ctx.stacks = m.EnumType("trap_stack", tuple(stacks))
+    _stacks(work)
     for node in work.each("function"):
         with ctx.recover(node.children[0]):
             signature(work, node)
+
+
+def _stacks(work: Work) -> None:
+    """The trap stacks of this configuration: none is an error where the text has some, for traps would go nowhere."""
+    ctx = work.ctx
+    stacks, absent = [], []
+    for node in work.each("trap_stack"):
+        name = str(node.children[0])
+        with ctx.recover(name):
+            (stacks if exists(ctx, node.children[1]) else absent).append(name)
+    ctx.absent |= dict.fromkeys(set(absent) - set(stacks), "its `when` does not hold in this configuration")
+    ctx.stacks = m.EnumType("trap_stack", tuple(stacks))
+    if absent and not stacks:
+        node = next(work.each("trap_stack"))
+        hint = f"there {'is' if len(absent) == 1 else 'are'} {', '.join(absent)}, whose `when` does not hold"
+        ctx.report("E0419", f"configuration {work.config} has no trap stack: its traps lead nowhere", node, help=hint)
 
 
 def meanings(work: Work) -> None:

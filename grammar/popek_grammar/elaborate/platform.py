@@ -5,7 +5,7 @@ from __future__ import annotations
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate.constants import constant, literal, truth
+from popek_grammar.elaborate.constants import constant, exists, literal
 from popek_grammar.elaborate.context import Context, names, text_of
 from popek_grammar.elaborate.places import place
 from popek_grammar.elaborate.work import Work
@@ -29,7 +29,7 @@ def platform(work: Work) -> None:
 def _region(ctx: Context, node: Tree[Token], known: dict[str, m.Region]) -> None:
     """Added to `known` if it is there in this configuration."""
     name, at, size, kind, device, when, wires = node.children
-    if when is not None and truth(ctx, when) is False:
+    if not exists(ctx, when):
         return
     start, count = constant(ctx, at), constant(ctx, size)
     if start is None or count is None or start < 0 or count < 1:
@@ -84,7 +84,7 @@ def _clocks(ctx: Context, node: Tree[Token]) -> list[m.Clock]:
 
 def _devicetree(ctx: Context, node: Tree[Token]) -> m.Devicetree | None:
     text, at, target, when = node.children
-    if when is not None and truth(ctx, when) is False:
+    if not exists(ctx, when):
         return None
     start = constant(ctx, at)
     if start is None or start < 0:

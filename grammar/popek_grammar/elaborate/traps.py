@@ -5,6 +5,7 @@ from __future__ import annotations
 from lark import Token, Tree
 
 from popek_grammar import machine as m
+from popek_grammar.elaborate.constants import exists
 from popek_grammar.elaborate.context import Context, Node
 from popek_grammar.elaborate.directions import check, condition, value
 from popek_grammar.elaborate.places import place
@@ -147,18 +148,19 @@ def interrupts(ctx: Context, node: Tree[Token]) -> m.Interrupts:
             match line.data, line.children:
                 case "pending", [expr]:
                     pending = value(ctx, expr)
-                case "level", [stack, *rest]:
-                    level = _level(ctx, line, str(stack), rest)
-                    levels += [level] if level is not None else []
+                case "level", [stack, when, *rest]:
+                    if exists(ctx, when):
+                        levels.append(_level(ctx, line, str(stack), rest))
     if pending is None:
         ctx.fail("E0415", "interrupts need a `pending` line", node)
     return m.Interrupts(pending, tuple(levels))
 
 
-def _level(ctx: Context, line: Tree[Token], stack: str, rest: list[Node]) -> m.Level | None:
+def _level(ctx: Context, line: Tree[Token], stack: str, rest: list[Node]) -> m.Level:
     if stack not in ctx.stacks.members:
         if stack in ctx.absent:
-            return None
+            hint = f"level {stack} when E : ..., with the condition of the trap stack, if its interrupts go with it"
+            ctx.fail("E0418", f"trap_stack {stack}, to which these interrupts go, is not in this configuration", line, help=hint)
         ctx.unknown("trap stack", stack, line, list(ctx.stacks.members))
     *order, enable, when = rest
     for name in order:
