@@ -14,13 +14,14 @@ from popek_grammar.elaborate.constants import exists, literal
 from popek_grammar.elaborate.context import names, text_of
 from popek_grammar.elaborate.directions import check, value
 from popek_grammar.elaborate.encodings import overlaps
+from popek_grammar.elaborate.entries import check_entries
 from popek_grammar.elaborate.functions import function, no_recursion, signature
 from popek_grammar.elaborate.platform import platform
 from popek_grammar.elaborate.statements import cause, guard
 from popek_grammar.elaborate.types import bits_type
 from popek_grammar.elaborate.work import Work
 from popek_grammar.examine import examine
-from popek_grammar.text.diagnostics import Diagnostic, SpecError
+from popek_grammar.text.diagnostics import Diagnostic, Diagnostics, SpecError
 from popek_grammar.text.source import SourceSet
 
 
@@ -54,7 +55,11 @@ def _machine(work: Work) -> m.Machine | None:
     if any(problem.severity == "error" for problem in work.ctx.problems):
         return None
     made = frozen(work)
-    found = examine(made)
+    found = [*examine(made)]
+    if all(problem.severity != "error" for problem in found):
+        entries = Diagnostics()
+        check_entries(made, entries)
+        found += entries.sorted()
     work.ctx.problems.extend(found)
     return made if all(problem.severity != "error" for problem in found) else None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from lark import Tree
+from typing import Never
+
+from lark import Token, Tree
 
 from popek_grammar import machine as m
 from popek_grammar.elaborate.constants import constant, number
@@ -39,6 +41,8 @@ def read(ctx: Context, node: Node) -> m.Expr:
             return _element(ctx, str(owner), index)
         case "index", [inner, index]:
             return _bit(ctx, inner, index)
+        case ("slice" | "slice_from"), [Tree(data="name", children=[owner]), *_] if _is_array(ctx, str(owner)):
+            _no_slices(ctx, node, str(owner))
         case "slice", [inner, hi, lo]:
             operand = value(ctx, inner)
             top, bottom = _bounds(ctx, node, operand, hi, lo)
@@ -50,6 +54,22 @@ def read(ctx: Context, node: Node) -> m.Expr:
 
 def _is_register_array(ctx: Context, name: str) -> bool:
     return name in ctx.registers and ctx.registers[name].count > 1 and name not in ctx.locals
+
+
+def _is_array(ctx: Context, name: str) -> bool:
+    return name not in ctx.locals and (name in ctx.arrays or _is_register_array(ctx, name))
+
+
+def _no_slices(ctx: Context, node: Tree[Token], name: str) -> Never:
+    """E0268. Elements stand side by side in what is written, not in a slice."""
+    what = "memory" if name in ctx.arrays and ctx.arrays[name].memory else f"`{name}`, an array,"
+    first, second = (constant(ctx, part) for part in node.children[1:])
+    hint = f"write {name}[i] @ {name}[i + 1]"
+    if first is not None and second is not None:
+        last = second if node.data == "slice" else first + second - 1
+        steps = range(first, last + 1) if first <= last else range(first, last - 1, -1)
+        hint = f"write {' @ '.join(f'{name}[{step}]' for step in steps[:8])}"
+    ctx.fail("E0268", f"{what} has no slices", node, help=hint)
 
 
 def _name(ctx: Context, node: Node, name: str) -> m.Expr:
@@ -217,6 +237,8 @@ def place(ctx: Context, node: Node) -> m.Place:
             outer = place(ctx, inner)
             top, bottom = slice_bounds(ctx, node, outer.width, index, index)
             return m.SlicePlace(outer, top, bottom, 1)
+        case ("slice" | "slice_from"), [Tree(data="name", children=[owner]), *_] if _is_array(ctx, str(owner)):
+            _no_slices(ctx, node, str(owner))
         case "slice", [inner, hi, lo]:
             outer = place(ctx, inner)
             top, bottom = slice_bounds(ctx, node, outer.width, hi, lo)
