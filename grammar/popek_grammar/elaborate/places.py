@@ -9,7 +9,7 @@ from lark import Token, Tree
 from popek_grammar import machine as m
 from popek_grammar.elaborate.constants import constant, number
 from popek_grammar.elaborate.context import Context, Node, show
-from popek_grammar.elaborate.directions import BOOL, infer, value
+from popek_grammar.elaborate.directions import BOOL, infer, sized, value
 
 
 def read(ctx: Context, node: Node) -> m.Expr:
@@ -150,7 +150,7 @@ def element_index(ctx: Context, node: Node, count: int, name: str) -> m.Expr:
         if not 0 <= known < count:
             ctx.fail("E0264", f"{name} has {count} elements; there is none at {known}", node)
         return m.Literal(known, m.Bits(max(1, (count - 1).bit_length())))
-    found = value(ctx, node)
+    found = sized(ctx, node, max(1, (count - 1).bit_length()))
     if not isinstance(found.type, m.Bits):
         ctx.fail("E0234", f"an index is bits, not {show(found.type)}", node)
     return found
@@ -169,7 +169,7 @@ def _bit(ctx: Context, inner: Node, index: Node) -> m.Expr:
     operand = value(ctx, inner)
     known = constant(ctx, index)
     if known is None:
-        return m.SliceFrom(operand, value(ctx, index), m.Bits(1))
+        return m.SliceFrom(operand, sized(ctx, index, ctx.width(operand.type)), m.Bits(1))
     top, _ = _bounds(ctx, index, operand, index, index)
     return m.Slice(operand, top, top, m.Bits(1))
 
@@ -197,7 +197,7 @@ def _slice_from(ctx: Context, inner: Node, start: Node, width: Node) -> m.Expr:
         if known + count > operand.type.width:
             ctx.fail("E0265", f"[{known} +: {count}] is not a slice of {operand.type.width} bits", start)
         return m.Slice(operand, known + count - 1, known, m.Bits(count))
-    return m.SliceFrom(operand, value(ctx, start), m.Bits(count))
+    return m.SliceFrom(operand, sized(ctx, start, ctx.width(operand.type)), m.Bits(count))
 
 
 # -- places ----------------------------------------------------------------------------------------------------------

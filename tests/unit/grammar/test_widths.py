@@ -133,6 +133,8 @@ def test_a_constant_whose_parts_are_wider_is_an_integer() -> None:
         ("A = zext(0b1010[3:2])", 2),
         ("let x = 0x80 << B[0 +: 1]; A = x", 0x80),
         ("A = three(k)", 0),
+        ("ram[zext(A[3:0])] = 5; A = ram[if B == 0 then 1 else 0]", 5),
+        ("A = zext(B[zext(A[2:0]) +: 1] @ B[zext(A[2:0])])", 0),
     ],
 )
 def test_it_is_found(body: str, value: int) -> None:
