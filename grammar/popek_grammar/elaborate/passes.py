@@ -215,7 +215,7 @@ def _instructions(work: Work) -> None:
                 ctx.fail("E0203", f"the word `{twice or '_'}` stands twice", node)
             draft.operand_kinds |= {name: m.OperandKind(name, "", 0, words) for name in names(listed)}
     for node in work.each("fragment"):
-        with ctx.recover():
+        with ctx.recover(node.children[0]):
             draft.fragments[str(node.children[0])] = instructions.fragment(ctx, node)
     added = _added_guards(work)
     for node in work.each("instr"):

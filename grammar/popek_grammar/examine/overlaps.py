@@ -36,7 +36,9 @@ def check_lengths(machine: m.Machine, found: Diagnostics) -> None:
         first, second = rows[a], rows[b]
         overlapping |= {(first.instruction.name, second.instruction.name), (second.instruction.name, first.instruction.name)}
         clauses = (first.instruction.clause, second.instruction.clause)
-        if first.encoding.width != second.encoding.width and not _explained(first, second, over) and clauses not in reported:
+        if first.encoding.width == second.encoding.width or clauses in reported or _explained(first, second, over):
+            continue
+        if not any(_settles(third, first, second, over) for third in rows):
             reported.add(clauses)
             _report(first, second, found)
     _idle(machine, overlapping, found)
@@ -118,6 +120,14 @@ def _explained(a: Row, b: Row, over: dict[str, set[str]]) -> bool:
     return False
 
 
+def _settles(third: Row, a: Row, b: Row, over: dict[str, set[str]]) -> bool:
+    """Whether a third pattern, declared to lie over both, is what every word means that both match."""
+    both = a.mask | b.mask
+    covers = not third.mask & ~both and not (third.value ^ (a.value | b.value)) & third.mask
+    named = over[third.instruction.name]
+    return covers and all({one.instruction.name, one.instruction.clause} & named for one in (a, b))
+
+
 def _inside(inner: Row, outer: Row) -> bool:
     smaller = inner.mask & outer.mask == outer.mask and (inner.mask != outer.mask)
     return smaller and inner.encoding.width >= outer.encoding.width
@@ -134,8 +144,17 @@ def _report(a: Row, b: Row, found: Diagnostics) -> None:
         f"encodings of {names} overlap: both match 0x{word:0{(longer + 3) // 4}x}",
         inner.instruction.span,
         notes=[Note("the other encoding", outer.instruction.span)],
-        help=f"over {outer.instruction.clause}" if nested else "neither lies inside the other: `when`, `needs` or other bits",
+        help=f"over {outer.instruction.clause}" if nested else _apart(longer, inner, outer),
     )
+
+
+def _apart(longer: int, a: Row, b: Row) -> str:
+    """What to do about two patterns of which neither lies inside the other."""
+    wide = next(row for row in (a, b) if row.encoding.width == longer)
+    first = (1 << min(a.encoding.width, b.encoding.width)) - 1
+    if not wide.shift and not wide.encoding.mask & first and wide.encoding.mask:
+        return f"of `{wide.instruction.clause}` the last bits of `enc` are fetched first, and they are all operands: little or big?"
+    return "neither lies inside the other: other bits, `when` or `needs`, or a third clause for what both match, `over` the two"
 
 
 def _idle(machine: m.Machine, overlapping: set[tuple[str, str]], found: Diagnostics) -> None:
