@@ -174,8 +174,22 @@ def overlaps(ctx: Context, instructions: dict[str, m.Instruction]) -> None:
     for width, group in by_width.items():
         for position, (mask, value, first) in enumerate(group):
             for other_mask, other_value, second in group[position + 1 :]:
-                if (value ^ other_value) & mask & other_mask == 0 and first.name != second.name:
+                if (value ^ other_value) & mask & other_mask:
+                    continue
+                if first.name == second.name:
+                    _one_choice(ctx, (mask, value), (other_mask, other_value), first)
+                else:
                     _explained(ctx, width, (mask, value, first), (other_mask, other_value, second), instructions.values())
+
+
+def _one_choice(ctx: Context, one: tuple[int, int], other: tuple[int, int], both: m.Instruction) -> None:
+    """E0292: two choices of alternatives of several fragments, which each on its own keep theirs apart."""
+    if any(code == "E0292" for code, _ in ctx.reported):
+        return  # one of them does not, and that has been said
+    common = one[0] & other[0]
+    if one == other or common not in (one[0], other[0]):
+        message = f"two choices of alternatives of `{both.clause}` both match {one[1] | other[1]:#x}"
+        ctx.report("E0292", message, both.span, help="lengths of its fragments add up alike: they need bits in which they differ")
 
 
 def _explained(
