@@ -6,7 +6,7 @@ from lark import Token, Tree
 
 from popek_grammar import machine as m
 from popek_grammar.elaborate.constants import literal
-from popek_grammar.elaborate.context import Context, names
+from popek_grammar.elaborate.context import PAYLOAD, Context, names
 from popek_grammar.elaborate.statements import cause
 from popek_grammar.elaborate.types import bits_type
 
@@ -18,11 +18,12 @@ def causes(ctx: Context, node: Tree[Token], before: m.Causes) -> m.Causes:
     members: list[m.CauseDef] = []
     for child in node.children:
         if isinstance(child, Tree) and child.data == "params":
-            ctx.payload = tuple(
-                (str(part.children[0]), bits_type(ctx, part.children[1]).width)  # type: ignore[arg-type]
-                for part in child.children
-                if isinstance(part, Tree)
-            )
+            with ctx.recover(PAYLOAD):
+                ctx.payload = tuple(
+                    (str(part.children[0]), bits_type(ctx, part.children[1]).width)  # type: ignore[arg-type]
+                    for part in child.children
+                    if isinstance(part, Tree)
+                )
         elif isinstance(child, Tree) and child.data == "cause_def":
             members.append(_cause_def(ctx, child))
     for member in members:

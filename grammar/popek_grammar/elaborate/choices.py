@@ -53,16 +53,17 @@ def choices(work: Work) -> None:
         ctx.extensions[str(name)] = on is None or (isinstance(on, Tree) and on.data == "true")
         ctx.choices[str(name)] = ((0, 1),)
     for node in work.each("param"):
-        with ctx.recover():
+        with ctx.recover(node.children[0]):
             name, choices, default = node.children
             chosen = settings.pop(str(name), None)
             ctx.choices[str(name)] = ranges = set_of(ctx, choices, 64)  # type: ignore[arg-type]
             given = number(ctx, default, "a default")
-            ctx.parameters[str(name)] = found = given if chosen is None else chosen
+            found = given if chosen is None else chosen
             if not any(low <= given <= high for low, high in ranges):
                 ctx.fail("E0214", f"parameter {name} cannot be {given}, its default", node)
             if not any(low <= found <= high for low, high in ranges):
                 ctx.fail("E0214", f"parameter {name} cannot be {found}", node)
+            ctx.parameters[str(name)] = found
     for switch in [key for key in settings if key in ctx.extensions]:
         chosen = settings.pop(switch)
         if chosen not in (0, 1):

@@ -128,6 +128,7 @@ def exists(ctx: Context, when: Node | None) -> bool:
     """Whether what says `when` is in this configuration. The condition is one on parameters and extensions: else E0213."""
     known = truth(ctx, when) if when is not None else True
     if known is None:
+        ctx.leave_if_broken(when)
         ctx.fail("E0213", "`when` takes a condition on parameters and extensions", when)
     return known
 
@@ -206,6 +207,7 @@ def number(ctx: Context, node: Node | None, what: str, low: int = 0, high: int =
     """A constant in a range; reports and leaves otherwise."""
     value = literal(node) if isinstance(node, Token) else constant(ctx, node)
     if value is None:
+        ctx.leave_if_broken(node)
         ctx.fail("E0211", f"{what} must be a constant", node, help="only numbers, parameters and loop variables are")
     if not low <= value <= high:
         ctx.fail("E0212", f"{what} must lie between {low} and {high}, not {value}", node)

@@ -188,7 +188,8 @@ def _csr_space(work: Work, node: Tree[Token]) -> None:
                     made = value(ctx, expr)
                     rules.append((str(key), made))
                     ctx.locals = {**ctx.locals, str(key): made.type}
-    if not any("name='exists'" in repr(made.condition) for made in guards):
+    read = len(guards) == sum(isinstance(line, Tree) and line.data == "guard" for line in lines)
+    if read and not any("name='exists'" in repr(made.condition) for made in guards):
         hint = "guard exists(addr) else trap ..."
         ctx.report("E0453", f"csr_space {name} does not say what happens to an address that no CSR has", node, help=hint)
     work.draft.csr_space = m.CsrSpace(str(name), width.width, tuple(rules), tuple(guards))
@@ -219,7 +220,7 @@ def _instructions(work: Work) -> None:
             draft.fragments[str(node.children[0])] = instructions.fragment(ctx, node)
     added = _added_guards(work)
     for node in work.each("instr"):
-        with ctx.recover():
+        with ctx.recover(node.children[0], *(op.children[0] for op in node.find_data("op"))):
             more = added.get(str(node.children[0]), ())
             for made in instructions.instruction(ctx, node, draft.fragments, draft.parcel, splitting, more):
                 known = draft.instructions.get(made.name)
@@ -228,7 +229,7 @@ def _instructions(work: Work) -> None:
                         "E0203", f"instruction `{made.name}` is declared twice", made.span, other=("first here", known.span)
                     )
                 draft.instructions[made.name] = made
-    clauses = {i.clause for i in draft.instructions.values()} | set(draft.instructions) | set(ctx.absent)
+    clauses = {i.clause for i in draft.instructions.values()} | set(draft.instructions) | set(ctx.absent) | ctx.broken
     for made in draft.instructions.values():
         for over in made.over:
             if over not in clauses:

@@ -8,7 +8,7 @@ from lark import Token, Tree
 
 from popek_grammar import machine as m
 from popek_grammar.elaborate.constants import constant, number
-from popek_grammar.elaborate.context import Context, Node, show
+from popek_grammar.elaborate.context import PAYLOAD, Abandon, Context, Node, show
 from popek_grammar.elaborate.directions import BOOL, infer, sized, value
 
 
@@ -21,6 +21,8 @@ def read(ctx: Context, node: Node) -> m.Expr:
         case "field_of", [Tree(data="name", children=[owner]), field]:
             if f"{owner}.{field}" in ctx.specials:
                 return m.Builtin(f"{owner}.{field}", (), ctx.specials[f"{owner}.{field}"])
+            if str(owner) == "cause" and "cause.code" in ctx.specials and "cause" not in (*ctx.locals, *ctx.registers, *ctx.scalars):
+                _no_payload(ctx, node, str(field))
             if str(owner) in ctx.registers and str(owner) not in ctx.locals:
                 return _register_field(ctx, node, ctx.registers[str(owner)], str(field))
             return _layout_field(ctx, node, node.children[0], str(field))
@@ -54,6 +56,12 @@ def read(ctx: Context, node: Node) -> m.Expr:
 
 def _is_register_array(ctx: Context, name: str) -> bool:
     return name in ctx.registers and ctx.registers[name].count > 1 and name not in ctx.locals
+
+
+def _no_payload(ctx: Context, node: Node, name: str) -> Never:
+    if PAYLOAD in ctx.broken:
+        raise Abandon  # what it may carry is not known
+    ctx.unknown("part of a trap", f"cause.{name}", node, [known for known in ctx.specials if known.startswith("cause.")])
 
 
 def _is_array(ctx: Context, name: str) -> bool:

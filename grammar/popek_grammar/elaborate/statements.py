@@ -9,7 +9,7 @@ from lark import Token, Tree
 from popek_grammar import machine as m
 from popek_grammar.elaborate.calls import EFFECTS, call
 from popek_grammar.elaborate.constants import MOST_BITS, number, truth
-from popek_grammar.elaborate.context import Context, Node, show, tree
+from popek_grammar.elaborate.context import PAYLOAD, Abandon, Context, Node, show, tree
 from popek_grammar.elaborate.directions import check, condition, sized, value
 from popek_grammar.elaborate.matching import exhaustive, patterns
 from popek_grammar.elaborate.places import place
@@ -173,6 +173,8 @@ def cause(ctx: Context, node: Tree[Token]) -> m.Cause:
     name, *given = (child for child in node.children if child is not None)
     if str(name) not in ctx.causes:
         ctx.unknown("trap cause", str(name), node, list(ctx.causes))
+    if PAYLOAD in ctx.broken:
+        raise Abandon  # what it may carry is not known
     if len(given) > len(ctx.payload):
         ctx.fail("E0273", f"`{name}` carries {len(ctx.payload)} values, not {len(given)}", node)
     ctx.names_used.add(f"cause {name}")

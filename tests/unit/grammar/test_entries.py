@@ -103,7 +103,7 @@ def test_a_part_that_is_lost_is_told_by_its_bits() -> None:
 def test_a_line_that_is_wrong_is_all_that_is_told() -> None:
     """What it would have saved, or set, is not reported as lost or missing."""
     text = TEXT.format(before="", save=f"{PC}; save sr -> ran[2]", more="", ret="pc = 0")
-    for wrong, code in ((text, "E0201"), (text.replace("ran", "ram").replace("zext(cause.code)", "zext(cause.cod)"), "E0263")):
+    for wrong, code in ((text, "E0201"), (text.replace("ran", "ram").replace("zext(cause.code)", "zext(cause.cod)"), "E0201")):
         _, found = elaborate_with_problems(load_texts({"s.isa": wrong}))
         assert len([p for p in found if p.severity == "error"]) == 1, [p.message for p in found]
 
