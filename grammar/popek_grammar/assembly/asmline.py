@@ -1,8 +1,8 @@
 """Which instruction words a line of assembly can mean, by the templates and encodings that define the instructions.
 
-When several encodings fit a line, one that is not reserved wins, of these the shortest, and of these the first declared. `{2}` at the end of a line picks
-the second one that fits; `{rm=3}` sets an operand that the template does not show. The disassembler writes both, so
-that its output always assembles to the same word.
+When several encodings fit a line, one that is not reserved wins, of these the shortest, and of these the first declared.
+`{2}` at the end of a line picks the second one that fits; `{rm=3}` sets an operand that the template does not show. The
+disassembler writes both, so that its output always assembles to the same word.
 """
 
 from __future__ import annotations

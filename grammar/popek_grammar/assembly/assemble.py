@@ -27,9 +27,7 @@ def assemble_line(
     return fit.word, fit.width
 
 
-def assemble(
-    machine: Machine, text: str, origin: int = 0, file: str = "<asm>", guard_holds: GuardHolds | None = None
-) -> Program:
+def assemble(machine: Machine, text: str, origin: int = 0, file: str = "<asm>", guard_holds: GuardHolds | None = None) -> Program:
     """The cells of a whole program that starts at `origin`. SpecError at the first line that is wrong.
 
     `guard_holds` (elaborate/reserved.py) says which encodings are reserved: such a one is taken where no other fits.

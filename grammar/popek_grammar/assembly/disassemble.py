@@ -17,18 +17,14 @@ from popek_grammar.assembly.words import cell_width, join_cells, parcel_reader, 
 from popek_grammar.machine import Machine
 
 
-def disassemble_word(
-    machine: Machine, word: int, width: int, pc: int = 0, guard_holds: GuardHolds | None = None
-) -> str | None:
+def disassemble_word(machine: Machine, word: int, width: int, pc: int = 0, guard_holds: GuardHolds | None = None) -> str | None:
     """The line for a word of `width` bits at address `pc`; None when it is no instruction."""
     assembler = assembler_of(machine, guard_holds)
     decoded = assembler.decoder.decode(word, width)
     return line_of(assembler, decoded, pc) if decoded is not None else None
 
 
-def disassemble(
-    machine: Machine, data: Sequence[int], origin: int = 0, guard_holds: GuardHolds | None = None
-) -> Disassembly:
+def disassemble(machine: Machine, data: Sequence[int], origin: int = 0, guard_holds: GuardHolds | None = None) -> Disassembly:
     """The lines for memory cells (bytes, where cells have 8 bits) that start at `origin`.
 
     `guard_holds` must be what the lines are assembled with: which of several fits is the first depends on it.

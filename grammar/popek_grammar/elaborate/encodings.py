@@ -59,7 +59,12 @@ def pieces(ctx: Context, nodes: list[Tree[Token]], fragments: dict[str, list[Alt
                     hint = "write its alternatives out here, or let the instruction's `enc` hold both fragments"
                     ctx.fail("E0293", f"an alternative cannot hold a fragment, as `{name}` is", node, help=hint)
                 if str(name) in made:
-                    ctx.fail("E0294", f"fragment `{name}` stands twice in the encoding", node, help="a second fragment with other names")
+                    ctx.fail(
+                        "E0294",
+                        f"fragment `{name}` stands twice in the encoding",
+                        node,
+                        help="a second fragment with other names",
+                    )
                 if str(name) not in fragments:
                     ctx.unknown("fragment", str(name), node, list(fragments))
                 made.append(str(name))
@@ -204,7 +209,7 @@ def _explained(
         ctx.report(
             "E0290", f"`{first.name}` and `{second.name}` both match the word {value | other_value:#0{width // 4 + 2}x}",
             first.span, other=("the other clause", second.span),
-            help=f"if one is a special case of the other, write `over {second.clause}` in it; else give what both match a clause of its own",
+            help=f"if one is a special case of the other, write `over {second.clause}` in it; else a third clause `over` both",
         )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from popek_grammar.meaning.terms import Term
 from popek_grammar.meaning.traps import enter_stack
 from popek_grammar.text.diagnostics import Diagnostics
 
+
 def check_entries(machine: m.Machine, found: Diagnostics) -> None:
     """Every trap stack. Right in itself, the machine may be evaluated: nothing else is wrong with it."""
     functions = {f.name: effects(machine, f.body) for f in machine.functions.values()}

@@ -75,7 +75,7 @@ def instruction(
             encoding(ctx, by_kind["enc"][0], p, values, _asm(template, name, p, fragments), parcel) for p in patterns
         )
         others = tuple((field, values[field], m.Bits(widths[field])) for field in fields[1:])
-        constants = ((family.name, ordinal, family), *others) if members else ()
+        constants: tuple[tuple[str, int, m.Type], ...] = ((family.name, ordinal, family), *others) if members else ()
         made.append(
             m.Instruction(
                 name,

@@ -114,7 +114,7 @@ def declared_names(work: Work) -> None:
 def _stacks(work: Work) -> None:
     """The trap stacks of this configuration: none is an error where the text has some, for traps would go nowhere."""
     ctx = work.ctx
-    stacks, absent = [], []
+    stacks, absent = list[str](), list[str]()
     for node in work.each("trap_stack"):
         name = str(node.children[0])
         with ctx.recover(name):

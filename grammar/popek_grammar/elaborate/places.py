@@ -21,7 +21,11 @@ def read(ctx: Context, node: Node) -> m.Expr:
         case "field_of", [Tree(data="name", children=[owner]), field]:
             if f"{owner}.{field}" in ctx.specials:
                 return m.Builtin(f"{owner}.{field}", (), ctx.specials[f"{owner}.{field}"])
-            if str(owner) == "cause" and "cause.code" in ctx.specials and "cause" not in (*ctx.locals, *ctx.registers, *ctx.scalars):
+            if (
+                str(owner) == "cause"
+                and "cause.code" in ctx.specials
+                and "cause" not in (*ctx.locals, *ctx.registers, *ctx.scalars)
+            ):
                 _no_payload(ctx, node, str(field))
             if str(owner) in ctx.registers and str(owner) not in ctx.locals:
                 return _register_field(ctx, node, ctx.registers[str(owner)], str(field))
@@ -43,7 +47,7 @@ def read(ctx: Context, node: Node) -> m.Expr:
             return _element(ctx, str(owner), index)
         case "index", [inner, index]:
             return _bit(ctx, inner, index)
-        case ("slice" | "slice_from"), [Tree(data="name", children=[owner]), *_] if _is_array(ctx, str(owner)):
+        case (("slice" | "slice_from"), [Tree(data="name", children=[owner]), *_]) if _is_array(ctx, str(owner)):
             _no_slices(ctx, node, str(owner))
         case "slice", [inner, hi, lo]:
             operand = value(ctx, inner)
@@ -245,7 +249,7 @@ def place(ctx: Context, node: Node) -> m.Place:
             outer = place(ctx, inner)
             top, bottom = slice_bounds(ctx, node, outer.width, index, index)
             return m.SlicePlace(outer, top, bottom, 1)
-        case ("slice" | "slice_from"), [Tree(data="name", children=[owner]), *_] if _is_array(ctx, str(owner)):
+        case (("slice" | "slice_from"), [Tree(data="name", children=[owner]), *_]) if _is_array(ctx, str(owner)):
             _no_slices(ctx, node, str(owner))
         case "slice", [inner, hi, lo]:
             outer = place(ctx, inner)

@@ -39,13 +39,13 @@ def _bits(term: Term, args: list[Sequence[Shown]]) -> Sequence[Shown]:
             return inner[lo : hi + 1]
         case "sext", [inner]:
             return [*inner, *[inner[-1]] * (term.width - len(inner))]
-        case ("bvnot" | "neg"), [inner]:
+        case (("bvnot" | "neg"), [inner]):
             return [bit if isinstance(bit, tuple) else None for bit in inner]
         case "ite", [_, yes, no]:
             return [a if a == b else None for a, b in zip(yes, no, strict=True)]
         case "bvand", [left, right]:
             return [_masked(a, b) for a, b in zip(left, right, strict=True)]
-        case ("bvor" | "bvxor"), [left, right]:
+        case (("bvor" | "bvxor"), [left, right]):
             return [_laid_over(a, b) for a, b in zip(left, right, strict=True)]
         case "add", [left, right]:
             return _sum(left, right)

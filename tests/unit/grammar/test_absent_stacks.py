@@ -45,7 +45,9 @@ def test_a_configuration_without_a_stack() -> None:
 def test_interrupts_do_not_vanish_with_their_stack() -> None:
     text = TEXT.replace("instr ret { enc 00000000;", "instr ret { enc 00000000; when N == 1;") + OTHER
     assert errors(text, "two") == [("E0418", 12)]
-    said = text.replace("level S :", "level S when N == 1 : ").replace("enable line == 1", "enable line == 1; level T : irq when true")
+    said = text.replace("level S :", "level S when N == 1 : ").replace(
+        "enable line == 1", "enable line == 1; level T : irq when true"
+    )
     alone = said.replace("level T :", "level T when N == 2 :")
     for config, stack in (("one", "S"), ("two", "T")):
         made = elaborate(load_texts({"t.isa": alone}), config)

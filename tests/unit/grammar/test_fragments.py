@@ -44,7 +44,9 @@ def machine(text: str) -> Machine:
     ],
 )
 def test_alternatives_that_match_the_same_bits(alternatives: str, both: str) -> None:
-    (found,) = errors(f"fragment f {{ {alternatives} }}\ninstr a {{ enc 00000 f; do {{ A = 1 }} }}\ninstr b {{ enc 00001 f; do {{ }} }}")
+    (found,) = errors(
+        f"fragment f {{ {alternatives} }}\ninstr a {{ enc 00000 f; do {{ A = 1 }} }}\ninstr b {{ enc 00001 f; do {{ }} }}"
+    )
     assert found[0] == "E0292"
     assert found[1].endswith(f"of `f` both match {both}")
 
@@ -72,12 +74,18 @@ instr a { enc f g; do { } }"""
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("fragment f { alt a enc 1 let v = A }\nfragment g { alt a enc 0 let v = A + 1 }\ninstr a { enc 000000 f g; do { A = v } }", "E0295"),
+        (
+            "fragment f { alt a enc 1 let v = A }\nfragment g { alt a enc 0 let v = 1 }\ninstr a { enc 000000 f g; do { } }",
+            "E0295",
+        ),
         ("fragment f { alt a enc 1 let r = A }\ninstr a { enc 00000 r:2 f; do { A = r } }", "E0295"),
         ("fragment f { alt a enc r:2 let r = A }\ninstr a { enc 000000 f; do { A = r } }", "E0295"),
         ("fragment f { alt a enc 1 let v = A let v = A + 1 }\ninstr a { enc 0000000 f; do { A = v } }", "E0203"),
         ("fragment f { alt a enc 1 }\ninstr a { enc 000000 f f; do { A = 1 } }", "E0294"),
-        ("fragment f { alt a enc 1 }\nfragment g { alt a enc f\n alt b enc 0 }\ninstr a { enc 0000000 g; do { A = 1 } }", "E0293"),
+        (
+            "fragment f { alt a enc 1 }\nfragment g { alt a enc f\n alt b enc 0 }\ninstr a { enc 0000000 g; do { A = 1 } }",
+            "E0293",
+        ),
     ],
 )
 def test_what_a_fragment_cannot_do(text: str, code: str) -> None:
@@ -114,7 +122,9 @@ def test_a_member_is_printed_without_its_last_bar(line: str) -> None:
 
 
 def test_a_clause_is_printed_without_its_last_bar() -> None:
-    made = machine("instr or_ { enc 00000001; do { A = 1 } }\ninstr a { enc k:1 0000010; ops k { ori_ = 0, ora_ = 1 }; asm \"{k} x\"; do { A = 2 } }")
+    made = machine(
+        'instr or_ { enc 00000001; do { A = 1 } }\ninstr a { enc k:1 0000010; ops k { ori_ = 0, ora_ = 1 }; asm "{k} x"; do { } }'
+    )
     assert [disassemble_word(made, word, 8) for word in (1, 2, 0x82)] == ["or", "ori x", "ora x"]
 
 
@@ -156,7 +166,10 @@ def test_a_third_clause_of_the_same_length() -> None:
 
 def test_operands_where_the_first_bits_are_fetched_are_pointed_at() -> None:
     """One error, whose help names the cause: the machine is big and says little."""
-    text = HEAD.replace("big parcel 8", "little parcel 8") + "instr a { enc 0000101 r:1; do { A = 1 } }\ninstr b { enc 00011111 a:8; do { A = a } }"
+    text = (
+        HEAD.replace("big parcel 8", "little parcel 8")
+        + "instr a { enc 0000101 r:1; do { A = 1 } }\ninstr b { enc 00011111 a:8; do { A = a } }"
+    )
     _, found = elaborate_with_problems(load_texts({"t.isa": text}))
     assert [(p.code, p.help) for p in found] == [
         ("E0433", "of `b` the last bits of `enc` are fetched first, and they are all operands: little or big?")
@@ -196,3 +209,20 @@ def test_a_reserved_encoding_is_taken_last(line: str, word: int) -> None:
     guards = Guards(made)
     assert assemble_line(made, line, guard_holds=guards) == (word, 8)
     assert disassemble_word(made, word, 8, guard_holds=guards) == line
+
+
+def test_parcels_in_the_wrong_order_are_one_error() -> None:
+    """Every long clause overlaps every short one; that is said once, with how often."""
+    short = "\n".join(f"instr s{n} {{ enc 001{n:03b} r:2; do {{ A = 1 }} }}" for n in range(8))
+    long = "\n".join(f"instr l{n} {{ enc 01{n:06b} a:8; do {{ A = a }} }}" for n in range(5))
+    _, found = elaborate_with_problems(
+        load_texts({"t.isa": HEAD.replace("big parcel 8", "little parcel 8") + short + "\n" + long})
+    )
+    assert [problem.code for problem in found] == ["E0433"]
+    assert "so do 39 other pairs" in found[0].message
+
+
+def test_a_clause_that_overlaps_many_is_told_once() -> None:
+    """The error is about the clause, not about each that it meets."""
+    short = "\n".join(f"instr s{n} {{ enc 001{n:03b} r:2; do {{ A = 1 }} }}" for n in range(8))
+    assert [code for code, _ in errors(short + "\ninstr wide { enc 0 i:7 a:7 1; do { A = zext(a) } }")] == ["E0433"]

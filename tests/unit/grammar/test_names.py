@@ -26,6 +26,9 @@ def test_a_word_of_a_clause_may_begin_a_block(word: str) -> None:
 
 def test_a_function_cannot_be_called_write() -> None:
     """Refused where it is defined, once; a use of it is no second error."""
-    text = TEXT.format(word="b") + "fn write(a : bits(16)) { store(a, 0x00) }\ninstr w { enc 00000001; do { if b == 0 { write(pc) } } }"
+    text = (
+        TEXT.format(word="b")
+        + "fn write(a : bits(16)) { store(a, 0x00) }\ninstr w { enc 00000001; do { if b == 0 { write(pc) } } }"
+    )
     _, found = elaborate_with_problems(load_texts({"t.isa": text}))
     assert [(p.code, p.span.line, p.span.column) for p in found] == [("E0209", 6, 4)]

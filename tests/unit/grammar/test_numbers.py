@@ -38,7 +38,8 @@ region uart at 0x20000 size 0x100 : io uart16550 { irq -> plic 10 }
 """
 
 PLACES = [
-    ("parcel 16", "parcel 0x10"), ("elf 243", "elf 0xf3"), ("S = 3", "S = 0b11"), ("X[8]", "X[0o10]"), ("zero at 2", "zero at 0b10"),
+    ("parcel 16", "parcel 0x10"), ("elf 243", "elf 0xf3"), ("S = 3", "S = 0b11"), ("X[8]", "X[0o10]"),
+    ("zero at 2", "zero at 0b10"),
     ("seg[6]", "seg[0x6]"), ("no = 4", "no = 0o4"), ("tick = 5", "tick = 0x5"), ("X at 1", "X at 0b1"), ("va 32", "va 0x20"),
     ("page 12", "page 0b1100"), ("from 1 to 0", "from 0b1 to 0b0"), ("length 16", "length 0x10"), ("plic 10", "plic 0xA"),
 ]  # fmt: skip
