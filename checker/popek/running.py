@@ -21,6 +21,8 @@ MOST_ELEMENTS = 64
 """Of an array, so many elements are looked at when the state is printed."""
 FEWEST, MOST = 1 << 10, 1 << 26
 """Steps at a time, between looks at the keyboard; Ctrl-C waits for these at most."""
+MANY_STEPS = 1000
+"""A run of fewer steps says nothing about speed."""
 PATIENCE = 0.02
 """Seconds that so many steps are to take where keys are listened to."""
 
@@ -47,6 +49,8 @@ def run_image(spec: str, image: str, wanted: Wanted) -> int:
         start = time.perf_counter()
         ended = _go(running, wanted)
     seconds = time.perf_counter() - start
+    if not (wanted.oracle or wanted.trace) and ended.steps >= MANY_STEPS and running.counts.slow * 2 > ended.steps:
+        click.echo(_slow(running, ended), err=True)
     if wanted.stats:
         click.echo(_stats(running, ended, seconds), err=True)
     if ended.code is None:
@@ -142,6 +146,18 @@ def _go(running: Machine, wanted: Wanted) -> Exit:
 def _paced(chunk: int, seconds: float) -> int:
     """How many steps to take next, after so many took so long: a guest that waits for a device is slow."""
     return max(FEWEST, min(MOST, chunk * 2 if seconds < PATIENCE / 2 else chunk // 2 if seconds > PATIENCE else chunk))
+
+
+def _slow(running: Machine, ended: Exit) -> str:
+    """Why a run took so long: most of it was left to the oracle."""
+    made = running.machine
+    checks = [*(f"protection {name}" for name in made.protections), *(f"translation {name}" for name in made.translations)]
+    why = f": whether {' and '.join(checks)} let an access through was asked each time" if checks else ""
+    hint = ", since it could not be told for a page as a whole" if checks else ""
+    return (
+        f"warning: {running.counts.slow} of {ended.steps} steps were taken by the oracle, some thousand times slower than "
+        f"compiled code{why}{hint}"
+    )
 
 
 def _stats(running: Machine, ended: Exit, seconds: float) -> str:

@@ -1,8 +1,8 @@
 """Which instruction words a line of assembly can mean, by the templates and encodings that define the instructions.
 
-When several encodings fit a line, the shortest wins, and of these the first declared. `{2}` at the end of a line picks
-the second one that fits; `{rm=3}` sets an operand that the template does not show. The disassembler writes both, so
-that its output always assembles to the same word.
+When several encodings fit a line, one that is not reserved wins, of these the shortest, and of these the first declared.
+`{2}` at the end of a line picks the second one that fits; `{rm=3}` sets an operand that the template does not show. The
+disassembler writes both, so that its output always assembles to the same word.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import islice
 from popek_grammar.assembly.asmexpr import OUT_OF_RANGE, UNKNOWN_NAME, Misfit, Scope, evaluate
 from popek_grammar.assembly.asmtemplate import Template, instruction_template, mnemonic, parse_template
 from popek_grammar.assembly.asmvalue import Operands, Place
-from popek_grammar.assembly.decode import decoder_of
+from popek_grammar.assembly.decode import Decoded, GuardHolds, decoder_of
 from popek_grammar.assembly.words import cell_width, encode, operand_parts
 from popek_grammar.machine import Encoding, Instruction, Machine, Span
 from popek_grammar.text.diagnostics import Diagnostic, Note, SpecError, suggest
@@ -48,6 +48,7 @@ class Fit:
     candidate: Candidate
     word: int
     width: int
+    decoded: Decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,11 @@ _LONGEST_LINE = 500
 
 
 class Assembler:
-    """The templates of one machine, indexed by mnemonic."""
+    """The templates of one machine, indexed by mnemonic. `guard_holds` says what is reserved; without it nothing is."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, guard_holds: GuardHolds | None = None) -> None:
         self.machine = machine
+        self.guard_holds = guard_holds
         self.decoder = decoder_of(machine)
         self.operands = Operands(machine)
         self._by_head: dict[str, list[Candidate]] = {}
@@ -121,6 +123,15 @@ class Assembler:
 
     def fits(self, text: str, hint: Hint, scope: Scope, near: list[_Near] | None = None) -> Iterator[Fit]:
         """Every encoding that the line fits, in order of preference; in `near` those that it almost fits."""
+        last: list[Fit] = []
+        for fit in self._fitting(text, hint, scope, near):
+            if self.decoder.reserved(fit.decoded, self.guard_holds):
+                last.append(fit)
+            else:
+                yield fit
+        yield from last
+
+    def _fitting(self, text: str, hint: Hint, scope: Scope, near: list[_Near] | None) -> Iterator[Fit]:
         for candidate in self.candidates(text):
             match = candidate.template.match(text)
             if match is None:
@@ -147,7 +158,7 @@ class Assembler:
         if back is None or back.encoding is not candidate.encoding:
             other = "nothing" if back is None else f"`{mnemonic(back.instruction)}`"
             raise Misfit(f"with these operands it would be the encoding of {other}", rank=OUT_OF_RANGE)
-        return Fit(candidate, word, width)
+        return Fit(candidate, word, width, back)
 
     def _pick(self, text: str, scope: Scope, near: list[_Near], at_least: int, depth: int = 0) -> Fit | None:
         text, hint = split_hint(text)
@@ -211,12 +222,12 @@ def error(
 _known: list[tuple[Machine, Assembler]] = []
 
 
-def assembler_of(machine: Machine) -> Assembler:
+def assembler_of(machine: Machine, guard_holds: GuardHolds | None = None) -> Assembler:
     """The assembler of a machine; the last few are kept, since building one reads every template."""
     for owner, assembler in _known:
-        if owner is machine:
+        if owner is machine and assembler.guard_holds is guard_holds:
             return assembler
-    assembler = Assembler(machine)
+    assembler = Assembler(machine, guard_holds)
     _known[:] = [(machine, assembler), *_known[:7]]
     return assembler
 

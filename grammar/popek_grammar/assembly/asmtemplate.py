@@ -56,13 +56,18 @@ class Template:
 def instruction_template(instruction: Instruction, encoding: Encoding) -> Template:
     """The template of one encoding, with slots left only for operands."""
     operands = {operand.name for operand in instruction.operands}
-    spelled = {name: _member(instruction, value, type_) for name, value, type_ in instruction.constants}
+    spelled = {name: _member(value, type_) for name, value, type_ in instruction.constants}
     return parse_template(encoding.asm or mnemonic(instruction), operands, spelled)
 
 
 def mnemonic(instruction: Instruction) -> str:
     """The name as written in assembly."""
-    return instruction.name.replace("_", ".")
+    return spelling(instruction.name)
+
+
+def spelling(name: str) -> str:
+    """A member's or clause's name as it is printed: `_` as `.`, and none at the end, where it keeps two names apart."""
+    return name.rstrip("_").replace("_", ".")
 
 
 def parse_template(text: str, operands: set[str] | None = None, spelled: Mapping[str, str] | None = None) -> Template:
@@ -96,10 +101,9 @@ _IN_MNEMONIC = r"([^\s,\[\]]*?)"
 _IN_OPERANDS = r"([^\s,\[\]](?:[^,\[\]]*?[^\s,\[\]])??)"
 
 
-def _member(instruction: Instruction, value: int, type_: Type) -> str:
-    """How a family's field is spelled: by the member it has here, else by the instruction's name."""
-    name = type_.members[value] if isinstance(type_, EnumType) else instruction.name
-    return name.replace("_", ".")
+def _member(value: int, type_: Type) -> str:
+    """How a family's field is spelled: the first by the member that it has here, another by its number."""
+    return spelling(type_.members[value]) if isinstance(type_, EnumType) else str(value)
 
 
 def _append(parts: list[str | Slot], literal: str) -> None:

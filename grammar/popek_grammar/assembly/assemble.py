@@ -13,26 +13,33 @@ from typing import TypeAlias
 
 from popek_grammar.assembly.asmexpr import UNKNOWN_NAME, Misfit, Scope, evaluate
 from popek_grammar.assembly.asmline import Assembler, Line, assembler_of, error
+from popek_grammar.assembly.decode import GuardHolds
 from popek_grammar.assembly.words import cell_width, split_cells, to_cells
 from popek_grammar.machine import Machine
 from popek_grammar.text.diagnostics import SpecError, suggest
 
 
-def assemble_line(machine: Machine, text: str, pc: int = 0, labels: Mapping[str, int] | None = None) -> tuple[int, int]:
+def assemble_line(
+    machine: Machine, text: str, pc: int = 0, labels: Mapping[str, int] | None = None, guard_holds: GuardHolds | None = None
+) -> tuple[int, int]:
     """The word, and its width, of one instruction. SpecError when the line fits no instruction."""
-    fit = assembler_of(machine).best(Line(text), Scope(pc, labels or {}))
+    fit = assembler_of(machine, guard_holds).best(Line(text), Scope(pc, labels or {}))
     return fit.word, fit.width
 
 
-def assemble(machine: Machine, text: str, origin: int = 0, file: str = "<asm>") -> Program:
-    """The cells of a whole program that starts at `origin`. SpecError at the first line that is wrong."""
+def assemble(machine: Machine, text: str, origin: int = 0, file: str = "<asm>", guard_holds: GuardHolds | None = None) -> Program:
+    """The cells of a whole program that starts at `origin`. SpecError at the first line that is wrong.
+
+    `guard_holds` (elaborate/reserved.py) says which encodings are reserved: such a one is taken where no other fits.
+    """
+    assembler = assembler_of(machine, guard_holds)
     statements = tuple(_statements(text, file, _comment(machine)))
     names = _label_names(statements)
-    layout = _Layout(assembler_of(machine), names, origin)
+    layout = _Layout(assembler, names, origin)
     layout.run(statements)
     for _ in range(_ROUNDS):
         labels = layout.found
-        layout = _Layout(assembler_of(machine), names, origin, labels, layout.sizes)
+        layout = _Layout(assembler, names, origin, labels, layout.sizes)
         layout.run(statements)
         if layout.found == labels:
             return Program(origin, layout.cells, labels, tuple(layout.listing))

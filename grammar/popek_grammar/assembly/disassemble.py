@@ -12,21 +12,24 @@ from dataclasses import dataclass
 from popek_grammar.assembly.asmexpr import Scope
 from popek_grammar.assembly.asmline import Assembler, Candidate, Hint, assembler_of
 from popek_grammar.assembly.assemble import DATA_WIDTHS
-from popek_grammar.assembly.decode import Decoded
+from popek_grammar.assembly.decode import Decoded, GuardHolds
 from popek_grammar.assembly.words import cell_width, join_cells, parcel_reader, to_cells
 from popek_grammar.machine import Machine
 
 
-def disassemble_word(machine: Machine, word: int, width: int, pc: int = 0) -> str | None:
+def disassemble_word(machine: Machine, word: int, width: int, pc: int = 0, guard_holds: GuardHolds | None = None) -> str | None:
     """The line for a word of `width` bits at address `pc`; None when it is no instruction."""
-    assembler = assembler_of(machine)
+    assembler = assembler_of(machine, guard_holds)
     decoded = assembler.decoder.decode(word, width)
     return line_of(assembler, decoded, pc) if decoded is not None else None
 
 
-def disassemble(machine: Machine, data: Sequence[int], origin: int = 0) -> Disassembly:
-    """The lines for memory cells (bytes, where cells have 8 bits) that start at `origin`."""
-    assembler, rows, at = assembler_of(machine), [], 0
+def disassemble(machine: Machine, data: Sequence[int], origin: int = 0, guard_holds: GuardHolds | None = None) -> Disassembly:
+    """The lines for memory cells (bytes, where cells have 8 bits) that start at `origin`.
+
+    `guard_holds` must be what the lines are assembled with: which of several fits is the first depends on it.
+    """
+    assembler, rows, at = assembler_of(machine, guard_holds), [], 0
     while at < len(data):
         row = _row(assembler, data, at, origin + at)
         rows.append(row)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate.constants import truth
+from popek_grammar.elaborate.constants import exists, literal
 from popek_grammar.elaborate.context import Context, Node
 
 ROLES = {role.value: role for role in m.Role}
@@ -51,14 +51,11 @@ def attributes(ctx: Context, nodes: Sequence[Node | None], role: m.Role = m.Role
             case "reset", [expr]:
                 made.reset = expr
             case "zero_at", [at]:
-                made.zero_at = int(str(at))
+                made.zero_at = literal(at)
             case "element_names", [names]:
                 made.names = tuple(str(names)[1:-1].split())
             case "when", [test]:
-                known = truth(ctx, test)
-                if known is None:
-                    ctx.fail("E0213", "`when` takes a condition on parameters and extensions", test)
-                made.exists = known
+                made.exists = exists(ctx, test)
             case "flag", [name]:
                 made.flags.add(str(name))
             case "min_mode", [mode]:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate.constants import number
+from popek_grammar.elaborate.constants import constant, number, own_width, widths
 from popek_grammar.elaborate.context import Context, Node, show
-from popek_grammar.elaborate.directions import BOOL, NeedsContext, check, infer, value
+from popek_grammar.elaborate.directions import BOOL, NeedsContext, check, fitted, infer, value
 
 Rule: TypeAlias = "Callable[[Context, Node, Sequence[Node], m.Type | None], m.Expr]"
 
@@ -51,6 +51,10 @@ def _extend(kind: str) -> Rule:
     def rule(ctx: Context, node: Node, arguments: Sequence[Node], expected: m.Type | None) -> m.Expr:
         _count(ctx, node, kind, arguments, 1, 2)
         type_ = _width(ctx, arguments, expected)
+        plain = constant(ctx, arguments[0])
+        if plain is not None and not widths(ctx, arguments[0]):  # an integer: it has no width to begin with
+            cut = plain & ((1 << type_.width) - 1) if kind == "trunc" else plain
+            return m.Literal(cut, type_) if kind == "trunc" else fitted(ctx, arguments[0], plain, type_)
         operand = value(ctx, arguments[0])
         if isinstance(operand.type, m.Mode):
             operand = m.Resize("bits", operand, m.Bits(ctx.modes.width))
@@ -66,14 +70,14 @@ def _extend(kind: str) -> Rule:
 
 def _low(ctx: Context, node: Node, arguments: Sequence[Node], expected: m.Type | None) -> m.Expr:
     _count(ctx, node, "low", arguments, 2, 2)
-    operand = infer(ctx, arguments[0])
+    operand = value(ctx, arguments[0])
     count = number(ctx, arguments[1], "the number of bits", 0, ctx.width(operand.type))
     return m.Builtin("low", (operand, m.Literal(count, m.Bits(32))), m.Bits(ctx.width(operand.type)))
 
 
 def _bits_of(ctx: Context, node: Node, arguments: Sequence[Node], expected: m.Type | None) -> m.Expr:
     _count(ctx, node, "bits", arguments, 1, 1)
-    operand = infer(ctx, arguments[0])
+    operand = value(ctx, arguments[0])
     if isinstance(operand.type, m.Bits):
         return operand
     if isinstance(operand.type, m.Bool):
@@ -83,7 +87,7 @@ def _bits_of(ctx: Context, node: Node, arguments: Sequence[Node], expected: m.Ty
 
 def _mode_of(ctx: Context, node: Node, arguments: Sequence[Node], expected: m.Type | None) -> m.Expr:
     _count(ctx, node, "mode_of", arguments, 1, 1)
-    operand = infer(ctx, arguments[0])
+    operand = value(ctx, arguments[0])
     if isinstance(operand.type, m.Mode):
         return operand
     return m.Resize("mode", operand, m.Mode())
@@ -92,7 +96,7 @@ def _mode_of(ctx: Context, node: Node, arguments: Sequence[Node], expected: m.Ty
 def _counting(name: str) -> Rule:
     def rule(ctx: Context, node: Node, arguments: Sequence[Node], expected: m.Type | None) -> m.Expr:
         _count(ctx, node, name, arguments, 1, 1)
-        operand = infer(ctx, arguments[0])
+        operand = value(ctx, arguments[0])
         width = 1 if name == "parity" else ctx.width(operand.type)
         return m.Builtin(name, (operand,), m.Bits(width))
 
@@ -102,13 +106,23 @@ def _counting(name: str) -> Rule:
 def _extreme(name: str) -> Rule:
     def rule(ctx: Context, node: Node, arguments: Sequence[Node], expected: m.Type | None) -> m.Expr:
         _count(ctx, node, name, arguments, 2, 2)
-        try:
-            type_ = infer(ctx, arguments[0]).type
-        except NeedsContext:
-            type_ = infer(ctx, arguments[1]).type
+        type_ = _common(ctx, arguments, expected)
         return m.Builtin(name, tuple(check(ctx, a, type_) for a in arguments), type_)
 
     return rule
+
+
+def _common(ctx: Context, arguments: Sequence[Node], expected: m.Type | None) -> m.Type:
+    """The type of the first argument that has one, else the one asked for, else that of the arguments' digits."""
+    for argument in arguments:
+        try:
+            return infer(ctx, argument).type
+        except NeedsContext:
+            continue
+    width = own_width(ctx, *arguments) if expected is None else None
+    if expected is None and width is None:
+        raise NeedsContext
+    return expected if expected is not None else m.Bits(width or 1)
 
 
 def _repeat(ctx: Context, node: Node, arguments: Sequence[Node], expected: m.Type | None) -> m.Expr:
@@ -120,7 +134,7 @@ def _repeat(ctx: Context, node: Node, arguments: Sequence[Node], expected: m.Typ
 
 def _is_mode(ctx: Context, node: Node, arguments: Sequence[Node], expected: m.Type | None) -> m.Expr:
     _count(ctx, node, "is_mode", arguments, 1, 1)
-    return m.Builtin("is_mode", (infer(ctx, arguments[0]),), BOOL)
+    return m.Builtin("is_mode", (value(ctx, arguments[0]),), BOOL)
 
 
 def address(ctx: Context, node: Node) -> m.Expr:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate.context import Context, names
+from popek_grammar.elaborate.constants import literal
+from popek_grammar.elaborate.context import PAYLOAD, Context, names
 from popek_grammar.elaborate.statements import cause
 from popek_grammar.elaborate.types import bits_type
 
@@ -17,11 +18,12 @@ def causes(ctx: Context, node: Tree[Token], before: m.Causes) -> m.Causes:
     members: list[m.CauseDef] = []
     for child in node.children:
         if isinstance(child, Tree) and child.data == "params":
-            ctx.payload = tuple(
-                (str(part.children[0]), bits_type(ctx, part.children[1]).width)  # type: ignore[arg-type]
-                for part in child.children
-                if isinstance(part, Tree)
-            )
+            with ctx.recover(PAYLOAD):
+                ctx.payload = tuple(
+                    (str(part.children[0]), bits_type(ctx, part.children[1]).width)  # type: ignore[arg-type]
+                    for part in child.children
+                    if isinstance(part, Tree)
+                )
         elif isinstance(child, Tree) and child.data == "cause_def":
             members.append(_cause_def(ctx, child))
     for member in members:
@@ -34,9 +36,9 @@ def causes(ctx: Context, node: Tree[Token], before: m.Causes) -> m.Causes:
 
 
 def _cause_def(ctx: Context, node: Tree[Token]) -> m.CauseDef:
-    name, code = (child for child in node.children if isinstance(child, Token) and child.type in ("NAME", "INT"))
+    name, code = (child for child in node.children if isinstance(child, Token))
     # The word `interrupt` is not in the tree: it is there when the clause begins before the name does.
-    return m.CauseDef(str(name), int(str(code)), node.meta.start_pos != name.start_pos, ctx.span(node))
+    return m.CauseDef(str(name), literal(code), node.meta.start_pos != name.start_pos, ctx.span(node))
 
 
 def access_scope(ctx: Context, width: int) -> dict[str, m.Type]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate.constants import number, truth
+from popek_grammar.elaborate.constants import exists, literal, number, truth
 from popek_grammar.elaborate.context import names, text_of
 from popek_grammar.elaborate.types import set_of
 from popek_grammar.elaborate.work import Work
@@ -53,16 +53,17 @@ def choices(work: Work) -> None:
         ctx.extensions[str(name)] = on is None or (isinstance(on, Tree) and on.data == "true")
         ctx.choices[str(name)] = ((0, 1),)
     for node in work.each("param"):
-        with ctx.recover():
+        with ctx.recover(node.children[0]):
             name, choices, default = node.children
             chosen = settings.pop(str(name), None)
             ctx.choices[str(name)] = ranges = set_of(ctx, choices, 64)  # type: ignore[arg-type]
             given = number(ctx, default, "a default")
-            ctx.parameters[str(name)] = found = given if chosen is None else chosen
+            found = given if chosen is None else chosen
             if not any(low <= given <= high for low, high in ranges):
                 ctx.fail("E0214", f"parameter {name} cannot be {given}, its default", node)
             if not any(low <= found <= high for low, high in ranges):
                 ctx.fail("E0214", f"parameter {name} cannot be {found}", node)
+            ctx.parameters[str(name)] = found
     for switch in [key for key in settings if key in ctx.extensions]:
         chosen = settings.pop(switch)
         if chosen not in (0, 1):
@@ -135,11 +136,12 @@ def _modes(work: Work, node: Tree[Token]) -> None:
     found: list[tuple[str, int]] = []
     for definition in (child for child in node.children if isinstance(child, Tree)):
         name, code, when = definition.children
-        if when is not None and truth(ctx, when) is False:
+        if not exists(ctx, when):
             ctx.absent[str(name)] = "this configuration has no such mode"
             continue
-        if int(str(code)) in [other for _, other in found]:
+        encoding = literal(code)
+        if encoding in [other for _, other in found]:
             ctx.report("E0206", f"mode {name} has the encoding of another mode", definition)
-        found.append((str(name), int(str(code))))
+        found.append((str(name), encoding))
     width = max((code.bit_length() for _, code in found), default=1)
     ctx.modes = m.Modes(tuple(found), max(1, width))

@@ -15,6 +15,10 @@ from popek_grammar.text.diagnostics import Diagnostic, Note, Severity, suggest
 Node: TypeAlias = "Tree[Token] | Token"
 
 
+PAYLOAD = "payload of the causes"
+"""Among what is broken: the declaration of what traps carry."""
+
+
 class Abandon(Exception):
     """The statement or declaration at hand is wrong, and has been reported; go on with the next."""
 
@@ -99,6 +103,11 @@ class Context:
         near = suggest(name, sorted(known))
         self.fail("E0201", f"unknown {what} `{name}`", node, help=f"did you mean `{near}`?" if near else "")
 
+    def leave_if_broken(self, node: Node | None) -> None:
+        """Leaves without a word where a name in the expression is wrong by its declaration: that has been reported."""
+        if isinstance(node, Tree) and any(str(token) in self.broken for token in node.scan_values(_is_name)):
+            raise Abandon
+
     @contextmanager
     def scope(
         self,
@@ -121,13 +130,12 @@ class Context:
             self.locals, self.constants, self.specials, self.returns = outer
 
     @contextmanager
-    def recover(self, declares: object = None) -> Iterator[None]:
-        """Errors end what is inside, not more. The name that it `declares` is then known to be broken."""
+    def recover(self, *declares: object) -> Iterator[None]:
+        """Errors end what is inside, not more. The names that it `declares` are then known to be broken."""
         try:
             yield
         except Abandon:
-            if declares is not None:
-                self.broken.add(str(declares))
+            self.broken |= {str(name) for name in declares if name is not None}
 
     def pc_width(self) -> int:
         return self.scalars[self.pc].width if self.pc in self.scalars else 32
@@ -143,6 +151,10 @@ class Context:
                 return max(1, (len(members) - 1).bit_length())
             case _:
                 return 0
+
+
+def _is_name(token: object) -> bool:
+    return isinstance(token, Token) and token.type == "NAME"
 
 
 def text(token: object) -> str:

@@ -6,16 +6,11 @@ operand is asked. Which expression a tree is, the context's typer knows: whoever
 
 from __future__ import annotations
 
-from lark import Tree
-
 from popek_grammar import machine as m
-from popek_grammar.elaborate.constants import truth
+from popek_grammar.elaborate.constants import constant, fits, own_width, truth, wrapped
 from popek_grammar.elaborate.context import Context, Node, show
 
 BOOL = m.Bool()
-
-DIGIT_BITS = {"bin": 1, "oct": 3, "hex": 4}
-"""Literals whose digits give them a width of their own, and how many bits a digit is."""
 
 
 class NeedsContext(Exception):
@@ -42,10 +37,35 @@ def value(ctx: Context, node: Node, expected: m.Type | None = None) -> m.Expr:
     try:
         return infer(ctx, node)
     except NeedsContext:
-        if isinstance(node, Tree) and node.data in DIGIT_BITS:
-            digits, each = str(node.children[0]).replace("_", "")[2:], DIGIT_BITS[node.data]
-            return m.Literal(int(digits, 1 << each), m.Bits(len(digits) * each))
+        width = own_width(ctx, node)
+        if width is not None:
+            return check(ctx, node, m.Bits(width))
         ctx.fail("E0230", "the width of this is not known here", node, help="give the name a type, or say zext(x, N)")
+
+
+def fitted(ctx: Context, node: Node, number: int, expected: m.Bits) -> m.Literal:
+    """A constant of an asked-for width; negative ones wrap, too large ones are an error.
+
+    So is one that comes to something else where every part of it has that width (`(0xff << 4) >> 4` in 8 bits).
+    """
+    if not fits(number, expected.width):
+        ctx.fail("E0233", f"{number} does not fit in {expected.width} bits", node)
+    made = number & ((1 << expected.width) - 1)
+    inside = wrapped(ctx, node, expected.width)
+    if inside is not None and inside != made:
+        message = f"this is {number} in integers, and {inside} where every part has {expected.width} bits"
+        ctx.fail("E0237", message, node, help="write the number that is meant, or bind a part of it by `let x : bits(N)`")
+    return m.Literal(made, expected)
+
+
+def sized(ctx: Context, node: Node, width: int) -> m.Expr:
+    """What has a type of its own has that; what has none is `width` bits."""
+    if constant(ctx, node) is not None:
+        return check(ctx, node, m.Bits(width))
+    try:
+        return infer(ctx, node)
+    except NeedsContext:
+        return check(ctx, node, m.Bits(width))
 
 
 def condition(ctx: Context, node: Node) -> m.Expr:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 
 from lark import Token, Tree
 
@@ -33,8 +34,8 @@ class Alternative:
     node: Tree[Token]
 
 
-def pieces(ctx: Context, nodes: list[Tree[Token]], fragments: dict[str, list[Alternative]]) -> list[Piece | str]:
-    """The items of an `enc` clause; a fragment stays a name."""
+def pieces(ctx: Context, nodes: list[Tree[Token]], fragments: dict[str, list[Alternative]] | None) -> list[Piece | str]:
+    """The items of an `enc` clause; a fragment stays a name. In an alternative, where `fragments` is None, none may stand."""
     made: list[Piece | str] = []
     for node in nodes:
         match node.data, node.children:
@@ -54,10 +55,50 @@ def pieces(ctx: Context, nodes: list[Tree[Token]], fragments: dict[str, list[Alt
                         ctx.fail("E0281", f"[{hi}:{lo}] runs upwards", bounds, help="the higher bit comes first")
                     made.append(Piece(hi - lo + 1, None, str(name), hi, lo))
             case "enc_fragment", [name]:
+                if fragments is None:
+                    hint = "write its alternatives out here, or let the instruction's `enc` hold both fragments"
+                    ctx.fail("E0293", f"an alternative cannot hold a fragment, as `{name}` is", node, help=hint)
+                if str(name) in made:
+                    ctx.fail(
+                        "E0294",
+                        f"fragment `{name}` stands twice in the encoding",
+                        node,
+                        help="a second fragment with other names",
+                    )
                 if str(name) not in fragments:
                     ctx.unknown("fragment", str(name), node, list(fragments))
                 made.append(str(name))
     return made
+
+
+def apart(ctx: Context, fragment: str, alternatives: list[Alternative]) -> None:
+    """E0292: of two alternatives that match the same bits, one must lie strictly inside the other."""
+    for (mask, value, one), (other_mask, other_value, other) in combinations([(*_fixed(a), a) for a in alternatives], 2):
+        both = mask & other_mask
+        if _length(one) == _length(other) and not (value ^ other_value) & both and both not in (mask, other_mask):
+            _same_bits(ctx, fragment, one, other, value | other_value)
+        elif _length(one) == _length(other) and (mask, value) == (other_mask, other_value):
+            _same_bits(ctx, fragment, one, other, value)
+
+
+def _same_bits(ctx: Context, fragment: str, one: Alternative, other: Alternative, value: int) -> None:
+    message = f"alternatives `{one.name}` and `{other.name}` of `{fragment}` both match {value:0{_length(one)}b}"
+    first = ("the first", ctx.span(one.node))
+    ctx.report("E0292", message, other.node, other=first, help="they need bits in which they differ")
+
+
+def _length(alternative: Alternative) -> int:
+    return sum(piece.width for piece in alternative.pieces)
+
+
+def _fixed(alternative: Alternative) -> tuple[int, int]:
+    """The mask and value of the bits that an alternative fixes."""
+    mask = value = 0
+    for piece in alternative.pieces:
+        ones = (1 << piece.width) - 1
+        mask = mask << piece.width | (ones if piece.bits is not None else 0)
+        value = value << piece.width | (piece.bits or 0)
+    return mask, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,19 +179,37 @@ def overlaps(ctx: Context, instructions: dict[str, m.Instruction]) -> None:
     for width, group in by_width.items():
         for position, (mask, value, first) in enumerate(group):
             for other_mask, other_value, second in group[position + 1 :]:
-                if (value ^ other_value) & mask & other_mask == 0 and first.name != second.name:
-                    _explained(ctx, width, (mask, value, first), (other_mask, other_value, second))
+                if (value ^ other_value) & mask & other_mask:
+                    continue
+                if first.name == second.name:
+                    _one_choice(ctx, (mask, value), (other_mask, other_value), first)
+                else:
+                    _explained(ctx, width, (mask, value, first), (other_mask, other_value, second), instructions.values())
 
 
-def _explained(ctx: Context, width: int, one: tuple[int, int, m.Instruction], two: tuple[int, int, m.Instruction]) -> None:
+def _one_choice(ctx: Context, one: tuple[int, int], other: tuple[int, int], both: m.Instruction) -> None:
+    """E0292: two choices of alternatives of several fragments, which each on its own keep theirs apart."""
+    if any(code == "E0292" for code, _ in ctx.reported):
+        return  # one of them does not, and that has been said
+    common = one[0] & other[0]
+    if one == other or common not in (one[0], other[0]):
+        message = f"two choices of alternatives of `{both.clause}` both match {one[1] | other[1]:#x}"
+        ctx.report("E0292", message, both.span, help="lengths of its fragments add up alike: they need bits in which they differ")
+
+
+def _explained(
+    ctx: Context, width: int, one: tuple[int, int, m.Instruction], two: tuple[int, int, m.Instruction],
+    every: Iterable[m.Instruction],
+) -> None:  # fmt: skip
     (mask, value, first), (other_mask, other_value, second) = one, two
     inside = _says(first, second) and _inside(mask, value, second)
     outside = _says(second, first) and _inside(other_mask, other_value, first)
-    if not inside and not outside:
+    settled = any(_settles(third, (mask | other_mask, value | other_value), first, second) for third in every)
+    if not inside and not outside and not settled:
         ctx.report(
             "E0290", f"`{first.name}` and `{second.name}` both match the word {value | other_value:#0{width // 4 + 2}x}",
             first.span, other=("the other clause", second.span),
-            help=f"if one is a special case of the other, write `over {second.clause}` in it",
+            help=f"if one is a special case of the other, write `over {second.clause}` in it; else a third clause `over` both",
         )  # fmt: skip
 
 
@@ -159,6 +218,13 @@ def _inside(mask: int, value: int, outer: m.Instruction) -> bool:
     return any(
         mask & each.mask == each.mask and mask != each.mask and (value ^ each.value) & each.mask == 0 for each in outer.encodings
     )
+
+
+def _settles(third: m.Instruction, both: tuple[int, int], first: m.Instruction, second: m.Instruction) -> bool:
+    """Whether a third clause, declared over two, holds every word that both match."""
+    mask, value = both
+    named = _says(third, first) and _says(third, second)
+    return named and any(not each.mask & ~mask and not (each.value ^ value) & each.mask for each in third.encodings)
 
 
 def _says(inner: m.Instruction, outer: m.Instruction) -> bool:

@@ -8,9 +8,9 @@ from lark import Tree
 
 from popek_grammar import machine as m
 from popek_grammar.elaborate.calls import call
-from popek_grammar.elaborate.constants import constant, truth
+from popek_grammar.elaborate.constants import DIGIT_BITS, SHIFTS, constant, own_width, truth
 from popek_grammar.elaborate.context import Context, Node, show, tree
-from popek_grammar.elaborate.directions import BOOL, DIGIT_BITS, NeedsContext, check, condition, infer, value
+from popek_grammar.elaborate.directions import BOOL, NeedsContext, check, condition, fitted, infer, value
 from popek_grammar.elaborate.matching import exhaustive, member_code, mode_code, patterns
 from popek_grammar.elaborate.places import read
 from popek_grammar.elaborate.types import set_of
@@ -23,7 +23,7 @@ def checked(ctx: Context, node: Node, expected: m.Type) -> m.Expr:
     assert isinstance(node, Tree)
     number_ = constant(ctx, node)
     if number_ is not None and isinstance(expected, m.Bits):
-        return fitted(ctx, number_, expected, node)
+        return fitted(ctx, node, number_, expected)
     match node.data, node.children:
         case "cond", [test, yes, no]:
             return _cond(ctx, test, lambda: check(ctx, yes, expected), lambda: check(ctx, no, expected), expected)
@@ -40,7 +40,7 @@ def checked(ctx: Context, node: Node, expected: m.Type) -> m.Expr:
         case "name", [name] if member_code(expected, str(name)) is not None and str(name) not in ctx.locals:
             return m.Literal(member_code(expected, str(name)) or 0, expected)
         case "name", [name] if isinstance(expected, m.Bits) and mode_code(ctx, str(name)) is not None:
-            return fitted(ctx, mode_code(ctx, str(name)) or 0, expected, node)
+            return _encoding(ctx, node, mode_code(ctx, str(name)) or 0, expected)
         case "call", [Tree(data="name", children=[name]), *arguments]:
             return coerce(ctx, call(ctx, node, str(name), _given(arguments), expected), expected, node)
         case "concat", [left, right] if isinstance(expected, m.Bits):
@@ -63,11 +63,11 @@ def coerce(ctx: Context, found: m.Expr, expected: m.Type, node: Node) -> m.Expr:
     return found
 
 
-def fitted(ctx: Context, number_: int, expected: m.Bits, node: Node) -> m.Literal:
-    """A constant of an asked-for width; negative ones wrap, too large ones are an error."""
-    if not -(1 << (expected.width - 1)) <= number_ < 1 << expected.width:
-        ctx.fail("E0233", f"{number_} does not fit in {expected.width} bits", node)
-    return m.Literal(number_ & ((1 << expected.width) - 1), expected)
+def _encoding(ctx: Context, node: Node, code: int, expected: m.Bits) -> m.Literal:
+    """A mode's name where bits are asked for."""
+    if code >> expected.width:
+        ctx.fail("E0233", f"{code} does not fit in {expected.width} bits", node)
+    return m.Literal(code, expected)
 
 
 # -- up --------------------------------------------------------------------------------------------------------------
@@ -85,10 +85,7 @@ def inferred(ctx: Context, node: Node) -> m.Expr:
         case "cond", [test, yes, no]:
             return _inferred_cond(ctx, test, yes, no)
         case "match_expr", [_, *arms]:
-            first = next((infer(ctx, arm.children[1]) for arm in arms if isinstance(arm, Tree)), None)
-            if first is None:
-                raise NeedsContext
-            return check(ctx, node, first.type)
+            return check(ctx, node, _either(ctx, *(arm.children[1] for arm in arms if isinstance(arm, Tree))).type)
         case ("or_" | "and_") as op, [left, right]:
             return m.Binary(str(op).rstrip("_"), condition(ctx, left), condition(ctx, right), BOOL)
         case "not_", [operand]:
@@ -96,10 +93,10 @@ def inferred(ctx: Context, node: Node) -> m.Expr:
         case "compare", [left, op, right]:
             return _compare(ctx, node, left, str(op), right)
         case "member", [operand, choices]:
-            found = infer(ctx, operand)
+            found = value(ctx, operand)
             return m.Member(found, set_of(ctx, tree(choices), ctx.width(found.type)), BOOL)
         case "binary", [left, op, right]:
-            if str(op) in ("<<", ">>", ">>s"):
+            if str(op) in SHIFTS:
                 first = infer(ctx, left)
                 return _arithmetic(ctx, left, str(op), right, _bits(ctx, first, left))
             first = _either(ctx, left, right)
@@ -127,12 +124,14 @@ def _bits(ctx: Context, found: m.Expr, node: Node) -> m.Bits:
     return m.Bits(found.type.width)
 
 
-def _either(ctx: Context, left: Node, right: Node) -> m.Expr:
-    """Whichever operand has a type of its own."""
-    try:
-        return infer(ctx, left)
-    except NeedsContext:
-        return infer(ctx, right)
+def _either(ctx: Context, *nodes: Node) -> m.Expr:
+    """The first of some operands, or arms, that has a type of its own."""
+    for node in nodes:
+        try:
+            return infer(ctx, node)
+        except NeedsContext:
+            continue
+    raise NeedsContext
 
 
 def _cond(ctx: Context, test: Node, yes: Callable[[], m.Expr], no: Callable[[], m.Expr], type_: m.Type) -> m.Expr:
@@ -155,7 +154,10 @@ def _compare(ctx: Context, node: Node, left: Node, op: str, right: Node) -> m.Ex
     try:
         type_ = _either(ctx, left, right).type
     except NeedsContext:
-        ctx.fail("E0230", "the width of this comparison is not known", node)
+        width = own_width(ctx, left, right)
+        if width is None:
+            ctx.fail("E0230", "the width of this comparison is not known", node)
+        type_ = m.Bits(width)
     if isinstance(type_, m.Bits):
         type_ = m.Bits(type_.width)
     if isinstance(type_, m.Mode):
@@ -179,7 +181,7 @@ def _as_mode(ctx: Context, node: Node) -> m.Expr:
 
 
 def _arithmetic(ctx: Context, left: Node, op: str, right: Node, type_: m.Bits) -> m.Expr:
-    if op in ("<<", ">>", ">>s"):
+    if op in SHIFTS:
         amount = constant(ctx, right)
         by = m.Literal(amount, m.Bits(max(type_.width, amount.bit_length()))) if amount is not None else value(ctx, right)
         return m.Binary(op, check(ctx, left, type_), by, type_)
@@ -225,7 +227,7 @@ def _concat_part(ctx: Context, node: Node) -> m.Expr:
 def _match(
     ctx: Context, node: Node, subject: Node, arms: list[Node], arm_value: Callable[[Node], m.Expr], type_: m.Type
 ) -> m.Expr:
-    on = infer(ctx, subject)
+    on = value(ctx, subject)
     made = []
     for arm in arms:
         assert isinstance(arm, Tree)

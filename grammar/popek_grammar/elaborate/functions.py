@@ -17,6 +17,10 @@ from popek_grammar.elaborate.work import Work
 def signature(work: Work, node: Tree[Token]) -> None:
     ctx = work.ctx
     name, parameters, result, _ = node.children
+    if str(name) == "write":
+        hint = "`write_` could"
+        message = "`write` begins a clause of registers and says in a csr_space what an access is; it cannot name a function"
+        ctx.fail("E0209", message, name, help=hint)
     if str(name) in ctx.functions:
         ctx.report("E0203", f"function `{name}` is declared twice", node, other=("first here", ctx.functions[str(name)].span))
     listed = [child for child in parameters.children if isinstance(child, Tree)] if isinstance(parameters, Tree) else []

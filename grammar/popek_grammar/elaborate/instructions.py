@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate.constants import truth
+from popek_grammar.assembly.asmtemplate import spelling
+from popek_grammar.elaborate.constants import exists, own_width
 from popek_grammar.elaborate.context import Context, Node, names, text_of
 from popek_grammar.elaborate.directions import NeedsContext, check, infer
-from popek_grammar.elaborate.encodings import Alternative, Pattern, Piece, choose, encoding, operands, pieces
+from popek_grammar.elaborate.encodings import Alternative, Pattern, Piece, apart, choose, encoding, operands, pieces
 from popek_grammar.elaborate.statements import guard, statements
 
 
@@ -23,10 +24,14 @@ def fragment(ctx: Context, node: Tree[Token]) -> list[Alternative]:
         encs = [child for child in rest if isinstance(child, Tree) and str(child.data).startswith("enc_")]
         after = [child for child in rest if child is not None and child not in encs]
         lets = [(str(key), expr) for key, expr in zip(after[::2], after[1::2], strict=True)]
-        parts = [piece for piece in pieces(ctx, encs, {}) if isinstance(piece, Piece)]
+        parts = [piece for piece in pieces(ctx, encs, None) if isinstance(piece, Piece)]
+        twice = next((key for key, _ in lets if [other for other, _ in lets].count(key) > 1), None)
+        if twice is not None:
+            ctx.fail("E0203", f"an alternative binds `{twice}` twice", alternative)
         label = str(name) if name is not None else str(len(made))
         text = text_of(asm) if isinstance(asm, Token) else ""
         made.append(Alternative(label, text, tuple(parts), tuple(lets), alternative))
+    apart(ctx, str(node.children[0]), made)
     return made
 
 
@@ -55,11 +60,12 @@ def instruction(
     patterns = choose(line, fragments)
     fields, members = _family(ctx, by_kind.get("ops", []), clause)
     found = operands(ctx, by_kind["enc"][0], patterns, set(fields))
-    _fitting(ctx, by_kind.get("ops", []), patterns, fields)
-    template = text_of(by_kind["asm"][0].children[0]) if "asm" in by_kind else clause.replace("_", ".")  # type: ignore[arg-type]
+    widths = _fitting(ctx, by_kind.get("ops", []), patterns, fields)
+    template = text_of(by_kind["asm"][0].children[0]) if "asm" in by_kind else spelling(clause)  # type: ignore[arg-type]
     family = m.EnumType(fields[0] if fields else "", tuple(name for name, _ in members))
     used = [item for item in line if isinstance(item, str)]
-    lets, guards, body = _meaning(ctx, by_kind, found, family, {name: fragments[name] for name in used}, added)
+    inside = {operand.name: m.Bits(operand.width) for operand in found} | {field: m.Bits(widths[field]) for field in fields[1:]}
+    lets, guards, body = _meaning(ctx, by_kind, inside, family, {name: fragments[name] for name in used}, added)
     split = tuple(operand.name for operand in found if operand.name in splitting)
     over = tuple(name for part in by_kind.get("over", []) for name in names(part.children[0]))
     needs = tuple(name for part in by_kind.get("needs", []) for name in names(part.children[0]))
@@ -68,7 +74,8 @@ def instruction(
         encodings = tuple(
             encoding(ctx, by_kind["enc"][0], p, values, _asm(template, name, p, fragments), parcel) for p in patterns
         )
-        constants = ((family.name, ordinal, family),) if members else ()
+        others = tuple((field, values[field], m.Bits(widths[field])) for field in fields[1:])
+        constants: tuple[tuple[str, int, m.Type], ...] = ((family.name, ordinal, family), *others) if members else ()
         made.append(
             m.Instruction(
                 name,
@@ -98,10 +105,7 @@ def _exists(ctx: Context, by_kind: dict[str, list[Tree[Token]]], clause: str) ->
                 ctx.absent[clause] = f"it needs extension {name}, which is off in this configuration"
                 return False
     for part in by_kind.get("instr_when", []):
-        known = truth(ctx, part.children[0])
-        if known is None:
-            ctx.fail("E0213", "`when` takes a condition on parameters and extensions", part)
-        if not known:
+        if not exists(ctx, part.children[0]):
             ctx.absent[clause] = "its `when` does not hold in this configuration"
             return False
     return True
@@ -121,8 +125,8 @@ def _family(ctx: Context, parts: Sequence[Tree[Token]], clause: str) -> tuple[li
     return fields, members
 
 
-def _fitting(ctx: Context, parts: Sequence[Tree[Token]], patterns: list[Pattern], fields: list[str]) -> None:
-    """Each member gives as many bits as its field has in the encoding."""
+def _fitting(ctx: Context, parts: Sequence[Tree[Token]], patterns: list[Pattern], fields: list[str]) -> dict[str, int]:
+    """Each member gives as many bits as its field has in the encoding. The widths of the fields there."""
     widths = {piece.operand: 0 for pattern in patterns for piece in pattern.pieces}
     for piece in (piece for pattern in patterns for piece in pattern.pieces):
         widths[piece.operand] = max(widths[piece.operand], piece.hi + 1)
@@ -133,28 +137,30 @@ def _fitting(ctx: Context, parts: Sequence[Tree[Token]], patterns: list[Pattern]
                 ctx.fail("E0289", f"the encoding has no field `{field}`", op)
             if len(value) != widths[field]:
                 ctx.report("E0289", f"`{name}` gives {len(value)} bits, and `{field}` has {widths[field]}", op)
+    return widths
 
 
 def _asm(template: str, name: str, pattern: Pattern, fragments: dict[str, list[Alternative]]) -> str:
     """The template with the member's mnemonic and the chosen fragments' texts put in."""
-    text = template.replace("{op}", name.rstrip("_").replace("_", "."))
+    text = template.replace("{op}", spelling(name))
     for fragment_name, ordinal in pattern.choices:
         text = text.replace(f"{{{fragment_name}}}", fragments[fragment_name][ordinal].asm)
     return text
 
 
 def _meaning(
-    ctx: Context, by_kind: dict[str, list[Tree[Token]]], found: tuple[m.Operand, ...], family: m.EnumType,
+    ctx: Context, by_kind: dict[str, list[Tree[Token]]], operands: dict[str, m.Bits], family: m.EnumType,
     used: dict[str, list[Alternative]], added: Added,
 ) -> tuple[tuple[m.Let, ...], tuple[m.Guard, ...], tuple[m.Stmt, ...]]:  # fmt: skip
     """The lets of fragments, the guards and the body."""
     pc = m.Bits(ctx.pc_width())
     specials: dict[str, m.Type] = {"insn": pc, "next_pc": pc}
-    locals_: dict[str, m.Type] = {operand.name: m.Bits(operand.width) for operand in found}
+    locals_: dict[str, m.Type] = {**operands}
     if family.members:
         locals_[family.name] = family
     for name, alternatives in used.items():
         locals_[f"{name}.alt"] = m.Bits(max(1, (len(alternatives) - 1).bit_length()))
+    _bound_once(ctx, by_kind["enc"][0], locals_, used)
     with ctx.scope(locals_, fresh=True, specials=specials, returns=m.Unit()):
         lets = tuple(made for name, alternatives in used.items() for made in _bindings(ctx, name, alternatives, locals_))
         guards = []
@@ -180,6 +186,17 @@ def _added(ctx: Context, added: Added) -> list[m.Guard]:
     return made
 
 
+def _bound_once(ctx: Context, node: Node, operands: Iterable[str], used: dict[str, list[Alternative]]) -> None:
+    """E0295: a name that two fragments bind, or a fragment and the encoding, would be one of the two without a word."""
+    owners = dict.fromkeys(operands, "an operand")
+    for fragment, alternatives in used.items():
+        for key in dict.fromkeys(key for alternative in alternatives for key, _ in alternative.lets):
+            if key in owners:
+                message = f"`{key}` is bound by fragment `{fragment}`, and is {owners[key]} too"
+                ctx.fail("E0295", message, node, help="the two need different names")
+            owners[key] = f"bound by fragment `{fragment}`"
+
+
 def _bindings(ctx: Context, name: str, alternatives: list[Alternative], locals_: dict[str, m.Type]) -> list[m.Let]:
     """The names that a fragment binds: each a choice by the alternative in force."""
     made: list[m.Let] = []
@@ -190,7 +207,7 @@ def _bindings(ctx: Context, name: str, alternatives: list[Alternative], locals_:
         for alternative, expr in zip(alternatives, exprs, strict=True):
             if expr is None:
                 ctx.fail("E0288", f"alternative `{alternative.name}` does not bind `{key}`", alternative.node)
-        type_ = _type(ctx, [expr for expr in exprs if expr is not None], alternatives[0].node)
+        type_ = _type(ctx, [expr for expr in exprs if expr is not None])
         values = [check(ctx, expr, type_) for expr in exprs if expr is not None]
         arms = [((ordinal,), value) for ordinal, value in enumerate(values[:-1])]
         bound: m.Expr = m.Match(selector, (*arms, ((), values[-1])), type_) if len(values) > 1 else values[0]
@@ -199,11 +216,11 @@ def _bindings(ctx: Context, name: str, alternatives: list[Alternative], locals_:
     return made
 
 
-def _type(ctx: Context, exprs: list[Node], node: Node) -> m.Type:
-    """The type that some alternative's expression has by itself."""
+def _type(ctx: Context, exprs: list[Node]) -> m.Type:
+    """The type that some alternative's expression has by itself, else by its digits; plain numbers are as wide as pc."""
     for expr in exprs:
         try:
             return infer(ctx, expr).type
         except NeedsContext:
             continue
-    return m.Bits(ctx.pc_width())
+    return m.Bits(own_width(ctx, *exprs) or ctx.pc_width())

@@ -10,17 +10,18 @@ from popek_grammar import machine as m
 from popek_grammar.elaborate import causes, instructions, registers, state, translations, traps
 from popek_grammar.elaborate.choices import choices, headers
 from popek_grammar.elaborate.claims import claims
-from popek_grammar.elaborate.constants import truth
+from popek_grammar.elaborate.constants import exists, literal
 from popek_grammar.elaborate.context import names, text_of
 from popek_grammar.elaborate.directions import check, value
 from popek_grammar.elaborate.encodings import overlaps
+from popek_grammar.elaborate.entries import check_entries
 from popek_grammar.elaborate.functions import function, no_recursion, signature
 from popek_grammar.elaborate.platform import platform
 from popek_grammar.elaborate.statements import cause, guard
 from popek_grammar.elaborate.types import bits_type
 from popek_grammar.elaborate.work import Work
 from popek_grammar.examine import examine
-from popek_grammar.text.diagnostics import Diagnostic, SpecError
+from popek_grammar.text.diagnostics import Diagnostic, Diagnostics, SpecError
 from popek_grammar.text.source import SourceSet
 
 
@@ -54,7 +55,11 @@ def _machine(work: Work) -> m.Machine | None:
     if any(problem.severity == "error" for problem in work.ctx.problems):
         return None
     made = frozen(work)
-    found = examine(made)
+    found = [*examine(made)]
+    if all(problem.severity != "error" for problem in found):
+        entries = Diagnostics()
+        check_entries(made, entries)
+        found += entries.sorted()
     work.ctx.problems.extend(found)
     return made if all(problem.severity != "error" for problem in found) else None
 
@@ -100,16 +105,26 @@ def declared_names(work: Work) -> None:
         with ctx.recover():
             work.draft.causes = causes.causes(ctx, node, work.draft.causes)
     ctx.fault_kinds = {str(node.children[0]) for node in work.each("fault_kind")}
-    stacks = []
-    for node in work.each("trap_stack"):
-        if node.children[1] is not None and truth(ctx, node.children[1]) is False:
-            ctx.absent[str(node.children[0])] = "its `when` does not hold in this configuration"
-        else:
-            stacks.append(str(node.children[0]))
-    ctx.stacks = m.EnumType("trap_stack", tuple(stacks))
+    _stacks(work)
     for node in work.each("function"):
         with ctx.recover(node.children[0]):
             signature(work, node)
+
+
+def _stacks(work: Work) -> None:
+    """The trap stacks of this configuration: none is an error where the text has some, for traps would go nowhere."""
+    ctx = work.ctx
+    stacks, absent = list[str](), list[str]()
+    for node in work.each("trap_stack"):
+        name = str(node.children[0])
+        with ctx.recover(name):
+            (stacks if exists(ctx, node.children[1]) else absent).append(name)
+    ctx.absent |= dict.fromkeys(set(absent) - set(stacks), "its `when` does not hold in this configuration")
+    ctx.stacks = m.EnumType("trap_stack", tuple(stacks))
+    if absent and not stacks:
+        node = next(work.each("trap_stack"))
+        hint = f"there {'is' if len(absent) == 1 else 'are'} {', '.join(absent)}, whose `when` does not hold"
+        ctx.report("E0419", f"configuration {work.config} has no trap stack: its traps lead nowhere", node, help=hint)
 
 
 def meanings(work: Work) -> None:
@@ -173,7 +188,8 @@ def _csr_space(work: Work, node: Tree[Token]) -> None:
                     made = value(ctx, expr)
                     rules.append((str(key), made))
                     ctx.locals = {**ctx.locals, str(key): made.type}
-    if not any("name='exists'" in repr(made.condition) for made in guards):
+    read = len(guards) == sum(isinstance(line, Tree) and line.data == "guard" for line in lines)
+    if read and not any("name='exists'" in repr(made.condition) for made in guards):
         hint = "guard exists(addr) else trap ..."
         ctx.report("E0453", f"csr_space {name} does not say what happens to an address that no CSR has", node, help=hint)
     work.draft.csr_space = m.CsrSpace(str(name), width.width, tuple(rules), tuple(guards))
@@ -189,7 +205,7 @@ def _instructions(work: Work) -> None:
             if str(array) not in ctx.arrays and str(array) != space and str(array) not in ctx.registers:
                 ctx.unknown("register file", str(array), node, [*ctx.arrays, *([space] if space else [])])
             for name in names(listed):
-                draft.operand_kinds[name] = m.OperandKind(name, str(array), int(str(offset)) if offset is not None else 0)
+                draft.operand_kinds[name] = m.OperandKind(name, str(array), literal(offset) if offset is not None else 0)
                 splitting |= {name} if str(array) == space else set()
     for node in work.each("operand_words"):
         with ctx.recover():
@@ -200,11 +216,11 @@ def _instructions(work: Work) -> None:
                 ctx.fail("E0203", f"the word `{twice or '_'}` stands twice", node)
             draft.operand_kinds |= {name: m.OperandKind(name, "", 0, words) for name in names(listed)}
     for node in work.each("fragment"):
-        with ctx.recover():
+        with ctx.recover(node.children[0]):
             draft.fragments[str(node.children[0])] = instructions.fragment(ctx, node)
     added = _added_guards(work)
     for node in work.each("instr"):
-        with ctx.recover():
+        with ctx.recover(node.children[0], *(op.children[0] for op in node.find_data("op"))):
             more = added.get(str(node.children[0]), ())
             for made in instructions.instruction(ctx, node, draft.fragments, draft.parcel, splitting, more):
                 known = draft.instructions.get(made.name)
@@ -213,7 +229,7 @@ def _instructions(work: Work) -> None:
                         "E0203", f"instruction `{made.name}` is declared twice", made.span, other=("first here", known.span)
                     )
                 draft.instructions[made.name] = made
-    clauses = {i.clause for i in draft.instructions.values()} | set(draft.instructions) | set(ctx.absent)
+    clauses = {i.clause for i in draft.instructions.values()} | set(draft.instructions) | set(ctx.absent) | ctx.broken
     for made in draft.instructions.values():
         for over in made.over:
             if over not in clauses:
@@ -234,7 +250,7 @@ def _length(work: Work, node: Tree[Token]) -> m.Length:
     """`length N when COND`: a number of whole parcels."""
     ctx, parcel = work.ctx, work.draft.parcel
     number, condition = node.children
-    width = int(str(number))
+    width = literal(number)
     if width % parcel or not 0 < width <= ctx.pc_width():
         ctx.fail(
             "E0291",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from lark import Tree
+from typing import Never
+
+from lark import Token, Tree
 
 from popek_grammar import machine as m
 from popek_grammar.elaborate.constants import constant, number
-from popek_grammar.elaborate.context import Context, Node, show
-from popek_grammar.elaborate.directions import BOOL, infer, value
+from popek_grammar.elaborate.context import PAYLOAD, Abandon, Context, Node, show
+from popek_grammar.elaborate.directions import BOOL, infer, sized, value
 
 
 def read(ctx: Context, node: Node) -> m.Expr:
@@ -19,6 +21,12 @@ def read(ctx: Context, node: Node) -> m.Expr:
         case "field_of", [Tree(data="name", children=[owner]), field]:
             if f"{owner}.{field}" in ctx.specials:
                 return m.Builtin(f"{owner}.{field}", (), ctx.specials[f"{owner}.{field}"])
+            if (
+                str(owner) == "cause"
+                and "cause.code" in ctx.specials
+                and "cause" not in (*ctx.locals, *ctx.registers, *ctx.scalars)
+            ):
+                _no_payload(ctx, node, str(field))
             if str(owner) in ctx.registers and str(owner) not in ctx.locals:
                 return _register_field(ctx, node, ctx.registers[str(owner)], str(field))
             return _layout_field(ctx, node, node.children[0], str(field))
@@ -39,8 +47,10 @@ def read(ctx: Context, node: Node) -> m.Expr:
             return _element(ctx, str(owner), index)
         case "index", [inner, index]:
             return _bit(ctx, inner, index)
+        case (("slice" | "slice_from"), [Tree(data="name", children=[owner]), *_]) if _is_array(ctx, str(owner)):
+            _no_slices(ctx, node, str(owner))
         case "slice", [inner, hi, lo]:
-            operand = infer(ctx, inner)
+            operand = value(ctx, inner)
             top, bottom = _bounds(ctx, node, operand, hi, lo)
             return m.Slice(operand, top, bottom, m.Bits(top - bottom + 1))
         case "slice_from", [inner, start, width]:
@@ -50,6 +60,28 @@ def read(ctx: Context, node: Node) -> m.Expr:
 
 def _is_register_array(ctx: Context, name: str) -> bool:
     return name in ctx.registers and ctx.registers[name].count > 1 and name not in ctx.locals
+
+
+def _no_payload(ctx: Context, node: Node, name: str) -> Never:
+    if PAYLOAD in ctx.broken:
+        raise Abandon  # what it may carry is not known
+    ctx.unknown("part of a trap", f"cause.{name}", node, [known for known in ctx.specials if known.startswith("cause.")])
+
+
+def _is_array(ctx: Context, name: str) -> bool:
+    return name not in ctx.locals and (name in ctx.arrays or _is_register_array(ctx, name))
+
+
+def _no_slices(ctx: Context, node: Tree[Token], name: str) -> Never:
+    """E0268. Elements stand side by side in what is written, not in a slice."""
+    what = "memory" if name in ctx.arrays and ctx.arrays[name].memory else f"`{name}`, an array,"
+    first, second = (constant(ctx, part) for part in node.children[1:])
+    hint = f"write {name}[i] @ {name}[i + 1]"
+    if first is not None and second is not None:
+        last = second if node.data == "slice" else first + second - 1
+        steps = range(first, last + 1) if first <= last else range(first, last - 1, -1)
+        hint = f"write {' @ '.join(f'{name}[{step}]' for step in steps[:8])}"
+    ctx.fail("E0268", f"{what} has no slices", node, help=hint)
 
 
 def _name(ctx: Context, node: Node, name: str) -> m.Expr:
@@ -130,7 +162,7 @@ def element_index(ctx: Context, node: Node, count: int, name: str) -> m.Expr:
         if not 0 <= known < count:
             ctx.fail("E0264", f"{name} has {count} elements; there is none at {known}", node)
         return m.Literal(known, m.Bits(max(1, (count - 1).bit_length())))
-    found = value(ctx, node)
+    found = sized(ctx, node, max(1, (count - 1).bit_length()))
     if not isinstance(found.type, m.Bits):
         ctx.fail("E0234", f"an index is bits, not {show(found.type)}", node)
     return found
@@ -146,10 +178,10 @@ def _element(ctx: Context, name: str, index: Node) -> m.Expr:
 
 
 def _bit(ctx: Context, inner: Node, index: Node) -> m.Expr:
-    operand = infer(ctx, inner)
+    operand = value(ctx, inner)
     known = constant(ctx, index)
     if known is None:
-        return m.SliceFrom(operand, value(ctx, index), m.Bits(1))
+        return m.SliceFrom(operand, sized(ctx, index, ctx.width(operand.type)), m.Bits(1))
     top, _ = _bounds(ctx, index, operand, index, index)
     return m.Slice(operand, top, top, m.Bits(1))
 
@@ -170,14 +202,14 @@ def slice_bounds(ctx: Context, node: Node, width: int, hi: Node, lo: Node) -> tu
 
 
 def _slice_from(ctx: Context, inner: Node, start: Node, width: Node) -> m.Expr:
-    operand = infer(ctx, inner)
+    operand = value(ctx, inner)
     count = number(ctx, width, "the width of a slice", 1, 4096)
     known = constant(ctx, start)
     if known is not None and isinstance(operand.type, m.Bits):
         if known + count > operand.type.width:
             ctx.fail("E0265", f"[{known} +: {count}] is not a slice of {operand.type.width} bits", start)
         return m.Slice(operand, known + count - 1, known, m.Bits(count))
-    return m.SliceFrom(operand, value(ctx, start), m.Bits(count))
+    return m.SliceFrom(operand, sized(ctx, start, ctx.width(operand.type)), m.Bits(count))
 
 
 # -- places ----------------------------------------------------------------------------------------------------------
@@ -217,6 +249,8 @@ def place(ctx: Context, node: Node) -> m.Place:
             outer = place(ctx, inner)
             top, bottom = slice_bounds(ctx, node, outer.width, index, index)
             return m.SlicePlace(outer, top, bottom, 1)
+        case (("slice" | "slice_from"), [Tree(data="name", children=[owner]), *_]) if _is_array(ctx, str(owner)):
+            _no_slices(ctx, node, str(owner))
         case "slice", [inner, hi, lo]:
             outer = place(ctx, inner)
             top, bottom = slice_bounds(ctx, node, outer.width, hi, lo)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate.constants import constant, truth
+from popek_grammar.elaborate.constants import constant, exists, literal
 from popek_grammar.elaborate.context import Context, names, text_of
 from popek_grammar.elaborate.places import place
 from popek_grammar.elaborate.work import Work
@@ -32,7 +32,7 @@ def platform(work: Work) -> None:
 def _region(ctx: Context, node: Tree[Token], known: dict[str, m.Region]) -> None:
     """Added to `known` if it is there in this configuration."""
     name, at, size, kind, device, when, wires = node.children
-    if when is not None and truth(ctx, when) is False:
+    if not exists(ctx, when):
         return
     start, count = constant(ctx, at), constant(ctx, size)
     if start is None or count is None or start < 0 or count < 1:
@@ -52,7 +52,7 @@ def _region(ctx: Context, node: Tree[Token], known: dict[str, m.Region]) -> None
 def _mapped(ctx: Context, node: Tree[Token], known: list[m.Mapped]) -> None:
     """State that lies in memory; added to `known` if it is there in this configuration."""
     name, at, target, when = node.children
-    if when is not None and truth(ctx, when) is False:
+    if not exists(ctx, when):
         return
     array = ctx.arrays.get(str(name))
     if array is None or not array.memory:
@@ -80,7 +80,7 @@ def _wire(ctx: Context, node: Tree[Token]) -> m.Wire:
         return m.Wire(str(pin), found.name, None, ctx.span(node))
     if target.data != "name":
         ctx.fail("E0438", "the number of a line goes with the name of a region", node)
-    return m.Wire(str(pin), str(target.children[0]), int(str(line)), ctx.span(node))
+    return m.Wire(str(pin), str(target.children[0]), literal(line), ctx.span(node))
 
 
 def _wires_lead_somewhere(ctx: Context, regions: dict[str, m.Region]) -> None:
@@ -107,7 +107,7 @@ def _clocks(ctx: Context, node: Tree[Token]) -> list[m.Clock]:
 
 def _devicetree(ctx: Context, node: Tree[Token]) -> m.Devicetree | None:
     text, at, target, when = node.children
-    if when is not None and truth(ctx, when) is False:
+    if not exists(ctx, when):
         return None
     start = constant(ctx, at)
     if start is None or start < 0:

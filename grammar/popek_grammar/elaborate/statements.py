@@ -8,9 +8,9 @@ from lark import Token, Tree
 
 from popek_grammar import machine as m
 from popek_grammar.elaborate.calls import EFFECTS, call
-from popek_grammar.elaborate.constants import MOST_BITS, constant, number, truth
-from popek_grammar.elaborate.context import Context, Node, show, tree
-from popek_grammar.elaborate.directions import check, condition, value
+from popek_grammar.elaborate.constants import MOST_BITS, number, truth
+from popek_grammar.elaborate.context import PAYLOAD, Abandon, Context, Node, show, tree
+from popek_grammar.elaborate.directions import check, condition, sized, value
 from popek_grammar.elaborate.matching import exhaustive, patterns
 from popek_grammar.elaborate.places import place
 from popek_grammar.elaborate.types import type_of
@@ -173,6 +173,8 @@ def cause(ctx: Context, node: Tree[Token]) -> m.Cause:
     name, *given = (child for child in node.children if child is not None)
     if str(name) not in ctx.causes:
         ctx.unknown("trap cause", str(name), node, list(ctx.causes))
+    if PAYLOAD in ctx.broken:
+        raise Abandon  # what it may carry is not known
     if len(given) > len(ctx.payload):
         ctx.fail("E0273", f"`{name}` carries {len(ctx.payload)} values, not {len(given)}", node)
     ctx.names_used.add(f"cause {name}")
@@ -184,9 +186,7 @@ def cause(ctx: Context, node: Tree[Token]) -> m.Cause:
 
 def payload(ctx: Context, node: Node, width: int, what: str) -> m.Expr:
     """A payload value: as wide as declared; an address of another width is cut or widened."""
-    if constant(ctx, node) is not None:
-        return check(ctx, node, m.Bits(width))
-    found = value(ctx, node)
+    found = sized(ctx, node, width)
     if isinstance(found, m.Builtin) and found.name in ("va", "insn", "pa") and ctx.width(found.type) != width:
         return m.Resize("zext" if ctx.width(found.type) < width else "trunc", found, m.Bits(width))
     if ctx.width(found.type) != width:
@@ -217,9 +217,7 @@ def _returned(ctx: Context, node: Node, expr: Node | None) -> m.Expr | None:
 
 def _address(ctx: Context, expr: Node, width: int) -> m.Expr:
     """What a translation yields: a physical address, cut or widened to the memory's."""
-    if constant(ctx, expr) is not None:
-        return check(ctx, expr, m.Bits(width))
-    found = value(ctx, expr, m.Bits(width)) if isinstance(expr, Tree) and expr.data == "call" else value(ctx, expr)
+    found = check(ctx, expr, m.Bits(width)) if isinstance(expr, Tree) and expr.data == "call" else sized(ctx, expr, width)
     if ctx.width(found.type) == width:
         return found
     return m.Resize("zext" if ctx.width(found.type) < width else "trunc", found, m.Bits(width))

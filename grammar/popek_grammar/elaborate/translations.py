@@ -6,7 +6,7 @@ from lark import Token, Tree
 
 from popek_grammar import machine as m
 from popek_grammar.elaborate.causes import access_scope
-from popek_grammar.elaborate.constants import number, truth
+from popek_grammar.elaborate.constants import literal, number, truth
 from popek_grammar.elaborate.context import Context, Node, names
 from popek_grammar.elaborate.directions import condition, value
 from popek_grammar.elaborate.statements import block, fault_kind, statements
@@ -24,13 +24,13 @@ def translation(ctx: Context, node: Tree[Token], address: int) -> m.Translation 
     if "va" not in heads:
         ctx.fail("E0416", f"translation {name} has no `va` line", node, help="va 39 canonical else fault page")
     width, canonical = heads["va"].children
-    page = int(str(heads["page"].children[0])) if "page" in heads else 0
+    page = literal(heads["page"].children[0]) if "page" in heads else 0
     codes = dict(ctx.modes.members)
     wanted = [mode for mode in names(modes) if mode in codes or mode not in ctx.absent]
     for mode in wanted:
         if mode not in codes:
             ctx.unknown("mode", mode, node, list(codes))
-    va = int(str(width))
+    va = literal(width)
     with ctx.scope(fresh=True, specials=access_scope(ctx, va), returns=m.Bits(address, "%address")):
         fault_name = fault_kind(ctx, node, str(canonical)) if canonical is not None else None
         condition_ = condition(ctx, when) if when is not None else None

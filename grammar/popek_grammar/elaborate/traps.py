@@ -5,14 +5,16 @@ from __future__ import annotations
 from lark import Token, Tree
 
 from popek_grammar import machine as m
+from popek_grammar.elaborate.constants import exists
 from popek_grammar.elaborate.context import Context, Node
 from popek_grammar.elaborate.directions import check, condition, value
 from popek_grammar.elaborate.places import place
 from popek_grammar.elaborate.statements import assign, block, statements
+from popek_grammar.examine.effects import nodes
 
 
 def trap_stack(ctx: Context, node: Tree[Token]) -> m.TrapStack:
-    """Entry and return of a kind of trap, with the check that nothing entered is lost."""
+    """Entry and return of a kind of trap."""
     name = str(node.children[0])
     lines = [child for child in node.children if isinstance(child, Tree) and child.data != "block_open"]
     pc = m.Bits(ctx.pc_width())
@@ -25,14 +27,28 @@ def trap_stack(ctx: Context, node: Tree[Token]) -> m.TrapStack:
         for line in [*before, *(line for line in lines if line.data != "before")]:
             with ctx.recover():
                 _trap_line(ctx, line, parts)
-    made = m.TrapStack(
+    return m.TrapStack(
         name,
         parts["vector"][0] if parts["vector"] else None,  # type: ignore[arg-type]
         tuple(parts["before"]), tuple(parts["save"]), tuple(parts["record"]), tuple(parts["enter"]),  # type: ignore[arg-type]
         tuple(parts["leave"]), tuple(parts["clobber"]), ctx.span(node.children[0]),  # type: ignore[arg-type]
+        _finds(parts),
     )  # fmt: skip
-    _nothing_lost(ctx, made)
-    return made
+
+
+def _finds(parts: dict[str, list[object]]) -> tuple[m.Let, ...]:
+    """The `let`s of `before` by which a return finds what was saved, and those that `leave` lines use."""
+    targets = [save.target for save in parts["save"] if isinstance(save, m.Save) and save.restore is not None]
+    wanted, found = _locals([targets, parts["leave"]]), list[m.Let]()
+    for statement in reversed(parts["before"]):
+        if isinstance(statement, m.Let) and statement.name in wanted:
+            found.append(statement)
+            wanted |= _locals(statement.value)
+    return tuple(reversed(found))
+
+
+def _locals(root: object) -> set[str]:
+    return {node.name for node in nodes(root) if isinstance(node, m.Local)}
 
 
 def _trap_line(ctx: Context, line: Tree[Token], parts: dict[str, list[object]]) -> None:
@@ -97,23 +113,6 @@ def _is_place(ctx: Context, node: Node) -> bool:
     return False
 
 
-def _nothing_lost(ctx: Context, stack: m.TrapStack) -> None:
-    """E412: every field that `enter` writes is saved or clobbered; and the stack sets a program counter."""
-    kept = {name for save in stack.saves if save.restore is not None for name in written(save.restore)}
-    kept |= set(stack.clobbers)
-    for line in stack.enters:
-        for name in written(line.place):
-            if name not in kept:
-                ctx.report(
-                    "E0412", f"trap_stack {stack.name} changes {name} on entry and does not save it", line.span,
-                    label="every field that `enter` writes must appear in `save` or `clobber`",
-                    help=f"save {name} -> ...",
-                )  # fmt: skip
-    entered = {name for line in stack.enters for name in written(line.place)}
-    if stack.vector is None and ctx.pc not in entered and ctx.pc in ctx.scalars:
-        ctx.report("E0414", f"trap_stack {stack.name} has no `vector`, and no `enter` line sets {ctx.pc}", stack.span)
-
-
 def written(where: m.Place) -> list[str]:
     """The pieces of state that a place is."""
     match where:
@@ -147,18 +146,19 @@ def interrupts(ctx: Context, node: Tree[Token]) -> m.Interrupts:
             match line.data, line.children:
                 case "pending", [expr]:
                     pending = value(ctx, expr)
-                case "level", [stack, *rest]:
-                    level = _level(ctx, line, str(stack), rest)
-                    levels += [level] if level is not None else []
+                case "level", [stack, when, *rest]:
+                    if exists(ctx, when):
+                        levels.append(_level(ctx, line, str(stack), rest))
     if pending is None:
         ctx.fail("E0415", "interrupts need a `pending` line", node)
     return m.Interrupts(pending, tuple(levels))
 
 
-def _level(ctx: Context, line: Tree[Token], stack: str, rest: list[Node]) -> m.Level | None:
+def _level(ctx: Context, line: Tree[Token], stack: str, rest: list[Node]) -> m.Level:
     if stack not in ctx.stacks.members:
         if stack in ctx.absent:
-            return None
+            hint = f"level {stack} when E : ..., with the condition of the trap stack, if its interrupts go with it"
+            ctx.fail("E0418", f"trap_stack {stack}, to which these interrupts go, is not in this configuration", line, help=hint)
         ctx.unknown("trap stack", stack, line, list(ctx.stacks.members))
     *order, enable, when = rest
     for name in order:

@@ -27,18 +27,24 @@ class Row:
 
 
 def check_lengths(machine: m.Machine, found: Diagnostics) -> None:
-    """Reports each pair of clauses once, with a word that both match."""
+    """Reports a pair of clauses once, with a word that both match, and a clause once; one mistake gives one error."""
     rows = _rows(machine)
     over = _over(machine)
-    reported: set[tuple[str, str]] = set()
+    reported: dict[tuple[str, str], tuple[Row, Row]] = {}
     overlapping: set[tuple[str, str]] = set()
     for a, b in sorted(_pairs(rows, list(range(len(rows))), _span(rows))):
         first, second = rows[a], rows[b]
         overlapping |= {(first.instruction.name, second.instruction.name), (second.instruction.name, first.instruction.name)}
         clauses = (first.instruction.clause, second.instruction.clause)
-        if first.encoding.width != second.encoding.width and not _explained(first, second, over) and clauses not in reported:
-            reported.add(clauses)
-            _report(first, second, found)
+        if first.encoding.width == second.encoding.width or clauses in reported or _explained(first, second, over):
+            continue
+        if not any(_settles(third, first, second, over) for third in rows):
+            reported[clauses] = first, second
+    told: set[str] = set()
+    for (one, other), (first, second) in reported.items():
+        if not {one, other} & told:
+            _report(first, second, len(reported), found)
+        told |= {one, other} if _operands_first(first, second) is None else {c for pair in reported for c in pair}
     _idle(machine, overlapping, found)
 
 
@@ -118,24 +124,48 @@ def _explained(a: Row, b: Row, over: dict[str, set[str]]) -> bool:
     return False
 
 
+def _settles(third: Row, a: Row, b: Row, over: dict[str, set[str]]) -> bool:
+    """Whether a third pattern, declared to lie over both, is what every word means that both match."""
+    both = a.mask | b.mask
+    covers = not third.mask & ~both and not (third.value ^ (a.value | b.value)) & third.mask
+    named = over[third.instruction.name]
+    return covers and all({one.instruction.name, one.instruction.clause} & named for one in (a, b))
+
+
 def _inside(inner: Row, outer: Row) -> bool:
     smaller = inner.mask & outer.mask == outer.mask and (inner.mask != outer.mask)
     return smaller and inner.encoding.width >= outer.encoding.width
 
 
-def _report(a: Row, b: Row, found: Diagnostics) -> None:
+def _report(a: Row, b: Row, pairs: int, found: Diagnostics) -> None:
     word = (a.value | b.value) >> min(a.shift, b.shift)
     longer = max(a.encoding.width, b.encoding.width)
     inner, outer = (a, b) if _inside(a, b) else (b, a)
     nested = _inside(inner, outer)
     names = f"`{inner.instruction.name}` and `{outer.instruction.name}`"
+    more = f"; so do {pairs - 1} other pairs of clauses" if pairs > 2 else ""
     found.error(
         "E0433",
-        f"encodings of {names} overlap: both match 0x{word:0{(longer + 3) // 4}x}",
+        f"encodings of {names} overlap: both match 0x{word:0{(longer + 3) // 4}x}{more}",
         inner.instruction.span,
         notes=[Note("the other encoding", outer.instruction.span)],
-        help=f"over {outer.instruction.clause}" if nested else "neither lies inside the other: `when`, `needs` or other bits",
+        help=f"over {outer.instruction.clause}" if nested else _apart(inner, outer),
     )
+
+
+def _apart(a: Row, b: Row) -> str:
+    """What to do about two patterns of which neither lies inside the other."""
+    clause = _operands_first(a, b)
+    if clause is not None:
+        return f"of `{clause}` the last bits of `enc` are fetched first, and they are all operands: little or big?"
+    return "neither lies inside the other: other bits, `when` or `needs`, or a third clause for what both match, `over` the two"
+
+
+def _operands_first(a: Row, b: Row) -> str | None:
+    """The longer clause, if it fixes nothing in the bits that are fetched with all of the shorter one: parcels in wrong order."""
+    short, long = sorted((a, b), key=lambda row: row.encoding.width)
+    first = (1 << short.encoding.width) - 1
+    return long.instruction.clause if not long.shift and not long.encoding.mask & first and long.encoding.mask else None
 
 
 def _idle(machine: m.Machine, overlapping: set[tuple[str, str]], found: Diagnostics) -> None:

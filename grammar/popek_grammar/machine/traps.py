@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from popek_grammar.machine.expressions import Expr
 from popek_grammar.machine.places import Place
-from popek_grammar.machine.statements import Assign, Cause, Stmt
+from popek_grammar.machine.statements import Assign, Cause, Let, Stmt
 from popek_grammar.machine.types import Span
 from popek_grammar.records import record
 
@@ -56,7 +56,8 @@ class TrapStack:
     """Entry and return of one kind of trap.
 
     Entry: `before`, then all `saves` (old values), `records`, `enters`, then pc := vector (when given). Right-hand
-    sides of records and enters see the state after `before`. Return: restores, then `leaves`.
+    sides of records and enters see the state after `before`. Return: restores, then `leaves`. `finds` are those of the names
+    bound by `before` by which a return finds the places saved, or that `leaves` use.
     """
 
     name: str
@@ -68,6 +69,7 @@ class TrapStack:
     leaves: tuple[Stmt, ...]
     clobbers: tuple[str, ...]
     span: Span
+    finds: tuple[Let, ...] = ()
 
 
 @record

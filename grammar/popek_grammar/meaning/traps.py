@@ -65,11 +65,16 @@ def enter_stack(run: Run, stack: m.TrapStack) -> None:
 
 
 def return_from(run: Run, stack: m.TrapStack) -> None:
-    """Undoes an entry: every saved place is read, then restored, then the `leave` lines run."""
+    """Undoes an entry: every saved place is read, then restored, then the `leave` lines run.
+
+    Names that `before` binds and that places or `leave` lines need are worked out anew, in the state that the return meets.
+    """
+    outer, run.env = run.env, {}
+    for let in stack.finds:
+        run.env[let.name] = run.value(let.value)
     restored = [(save.restore, registers.read_place(run, save.target)) for save in stack.saves if save.restore is not None]
     for place, value in restored:
         registers.assign(run, place, t.resize(value, place.width))
-    outer, run.env = run.env, dict(run.env)
     run.run(stack.leaves)
     run.env = outer
 

@@ -53,7 +53,7 @@ def _whole(each: Reach, page: int, width: int, step: int, sizes: tuple[int, int]
     def there(term: Term, args: tuple[Term, ...]) -> Term | None:
         if term.op == "var":
             return here if term is va else size if term.name == "%size" else None
-        return _above(term, args)
+        return _above(term, args) or _below(term, args)
 
     asked = [t.and_(each.outcome.ok, each.unchanged), each.place]
     moved = t.substitute(asked, there)
@@ -74,3 +74,28 @@ def _above(term: Term, args: tuple[Term, ...]) -> Term | None:
     if term.op == "eq" and args[0].op == args[1].op == "concat" and args[0].args[1] is args[1].args[1]:
         return t.eq(args[0].args[0], args[1].args[0])
     return None
+
+
+def _below(term: Term, args: tuple[Term, ...]) -> Term | None:
+    """The low bits of a sum are those of its parts: whether an address that is moved is aligned does not hang on the page."""
+    match term.op:
+        case "extract" if args[0].op == "add":
+            hi, lo = t.bounds(term)
+            return t.extract(_low(args[0], hi), hi, lo) if hi + 1 < args[0].width else None
+        case "bvand":
+            for mask, other in (args, args[::-1]):
+                count = mask.value.bit_length() if mask.is_const else 0
+                if count and count < other.width and other.op == "add":
+                    return t.zext(t.bvand(_low(other, count - 1), t.extract(mask, count - 1, 0)), other.width)
+        case "urem" if args[1].is_const and args[1].value.bit_count() == 1:
+            count = args[1].value.bit_length() - 1
+            return t.zext(_low(args[0], count - 1), term.width) if count else t.const(0, term.width)
+        case "shl" if args[1].is_const and args[0].op == "add" and 0 < args[1].value < term.width:
+            by = args[1].value
+            return t.concat(_low(args[0], term.width - by - 1), t.const(0, by))
+    return None
+
+
+def _low(term: Term, top: int) -> Term:
+    """Bits `top` to 0."""
+    return t.add(*(_low(arg, top) for arg in term.args)) if term.op == "add" else t.extract(term, top, 0)
