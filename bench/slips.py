@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from popek.codes import REFUTED, exit_code
+from popek_checker.difference.delta import Status
 from popek_checker.difference.diff import diff
+from popek_checker.mutation.mutants import affected
 from popek_checker.virtualizability.check import check
 from popek_checker.virtualizability.options import Options
 from popek_checker.virtualizability.verdict import Truth
@@ -47,7 +49,9 @@ class Slip:
         count = texts.get(name, "").count(self.was)
         if count != 1:
             raise ValueError(f"{self.file}: the text of the slip `{self.what}` stands there {count} times")
-        return {**texts, name: texts[name].replace(self.was, self.is_)}
+        # Lines that follow keep their numbers, so that declarations which did not change are equal.
+        kept = self.is_ + "\n" * (self.was.count("\n") - self.is_.count("\n"))
+        return {**texts, name: texts[name].replace(self.was, kept)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +122,16 @@ class Shelf:
         return f"{wrong[0] if wrong else 'Theorem 1'} ({name})"
 
     def compared(self, spec: str, name: str, machine: m.Machine) -> str:
-        """What differs from the machine without the slip."""
-        delta = diff(self.machine(spec, name)[0], machine, timeout=self.timeout)
-        if not delta.differs:
-            return ""
-        labels = [row.label for row in delta.rows if row.status.value in ("different", "incomparable")]
-        labels += [f"{change.kind} {change.name}" for change in delta.changes]
-        return labels[0] + (f" and {len(labels) - 1} more" if len(labels) > 1 else "")
+        """What differs from the machine without the slip: looked for among the instructions that it touches, then everywhere."""
+        base = self.machine(spec, name)[0]
+        touched = list(dict.fromkeys(item.instruction for item in affected(base, machine)))
+        for wanted in ([touched[0]], []) if touched else ([],):
+            delta = diff(base, machine, wanted, timeout=self.timeout)
+            labels = [row.label for row in delta.rows if row.status in (Status.DIFFERENT, Status.INCOMPARABLE)]
+            labels += [f"{change.kind} {change.name}" for change in delta.changes]
+            if labels:
+                return labels[0] + (f" and {len(labels) - 1} more" if len(labels) > 1 else "")
+        return ""
 
 
 def _first(answers: Iterator[str]) -> str:

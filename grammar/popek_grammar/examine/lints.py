@@ -20,6 +20,7 @@ def lint(machine: m.Machine, found: Diagnostics) -> None:
     check_unwritten(machine, everything, found)
     check_fallbacks(machine, found)
     _unmapped(machine, everything, found)
+    _truncated(machine, found)
     _unused_operands(machine, found)
     _unraised(machine, everything, found)
     _unset(machine, found)
@@ -73,6 +74,16 @@ def _unmapped(machine: m.Machine, everything: Effects, found: Diagnostics) -> No
     for name, scalar in machine.scalars.items():
         if scalar.role is m.Role.MAP and plain(machine, name) and name not in everything.reads:
             found.warning("W0403", f"{name} has role map, and no access to memory reads it", scalar.span)
+
+
+def _truncated(machine: m.Machine, found: Diagnostics) -> None:
+    """W0511: a first stage that looks at fewer bits than addresses have, so that many addresses are one."""
+    width = machine.scalars[machine.pc].width
+    for translation in machine.translations.values():
+        if translation.over is None and translation.canonical is None and translation.va_width < width:
+            message = f"translation {translation.name} ignores bits {width - 1}:{translation.va_width} of an address"
+            remedy = f"va {translation.va_width} canonical else fault ..."
+            found.warning("W0511", message, translation.span, help=remedy)
 
 
 def _unset(machine: m.Machine, found: Diagnostics) -> None:
