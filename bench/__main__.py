@@ -141,7 +141,7 @@ def _peer(script: str, texts: list[str]) -> float:
 
 
 def mutants() -> None:
-    """Faults in every machine, those of replaced text sampled, written to docs/mutants.md; `mutants_all` tries them all."""
+    """Some faults of each kind in every machine, written to docs/mutants.md; `mutants_all` tries them all."""
     from bench.mutants import EACH, report
 
     report(ROOT / "docs" / "mutants.md", EACH)

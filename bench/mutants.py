@@ -16,14 +16,14 @@ from popek_checker.virtualizability.options import Options
 from popek_grammar.elaborate import configurations, elaborate
 from popek_grammar.text.source import SourceSet, load_file
 
-EACH = 4
-"""Faults tried of each kind in each machine, those of deletion apart, which are all tried."""
+EACH = 3
+"""Faults tried of each kind in each machine."""
 
 INTRODUCTION = """# Mutants
 
 One fault at a time in every shipped machine, in its first configuration, under its first claim. A fault is noticed by an error or
-a warning that was not there, or by a verdict of an instruction that changes. Written by `python -m bench mutants`: all deletions
-of `guard`, `save` and `warl` lines, and {each} of each other kind in each machine; `python -m bench mutants_all` tries every one.
+a warning that was not there, or by a verdict of an instruction that changes. Tried here: {each} of each kind in each machine,
+evenly over its text. `python -m bench mutants` writes this page so; `python -m bench mutants_all`, with every fault.
 """
 
 
@@ -53,9 +53,9 @@ def tried(spec: str, each: int | None) -> tuple[str, list[Fate]]:
 
 
 def faults(sources: SourceSet, each: int | None) -> list[Mutant]:
-    """Every deletion, and of the other kinds as many as wanted, all of them for None."""
-    others = list(replacements(sources))
-    return [*deletions(sources.texts), *(others if each is None else sample(others, each))]
+    """As many of each kind as wanted, all of them for None."""
+    every = [*deletions(sources.texts), *replacements(sources)]
+    return every if each is None else sample(every, each)
 
 
 # -- the document ----------------------------------------------------------------------------------------------------

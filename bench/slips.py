@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from popek.codes import REFUTED, exit_code
+from popek_checker.difference.declared import changes
 from popek_checker.difference.delta import Status
 from popek_checker.difference.diff import diff
-from popek_checker.mutation.mutants import affected
+from popek_checker.mutation.mutants import Reach
 from popek_checker.virtualizability.check import check
 from popek_checker.virtualizability.options import Options
 from popek_checker.virtualizability.verdict import Truth
@@ -122,16 +123,22 @@ class Shelf:
         return f"{wrong[0] if wrong else 'Theorem 1'} ({name})"
 
     def compared(self, spec: str, name: str, machine: m.Machine) -> str:
-        """What differs from the machine without the slip: looked for among the instructions that it touches, then everywhere."""
+        """What differs from the machine without the slip: a declaration, an instruction that it touches, or anything else."""
         base = self.machine(spec, name)[0]
-        touched = list(dict.fromkeys(item.instruction for item in affected(base, machine)))
+        declared = [f"{change.kind} {change.name}" for change in changes(base, machine)]
+        if declared:
+            return _counted(declared)
+        touched = list(dict.fromkeys(item.instruction for item in Reach(base).affected(machine)))
         for wanted in ([touched[0]], []) if touched else ([],):
             delta = diff(base, machine, wanted, timeout=self.timeout)
             labels = [row.label for row in delta.rows if row.status in (Status.DIFFERENT, Status.INCOMPARABLE)]
-            labels += [f"{change.kind} {change.name}" for change in delta.changes]
             if labels:
-                return labels[0] + (f" and {len(labels) - 1} more" if len(labels) > 1 else "")
+                return _counted(labels)
         return ""
+
+
+def _counted(labels: Sequence[str]) -> str:
+    return labels[0] + (f" and {len(labels) - 1} more" if len(labels) > 1 else "")
 
 
 def _first(answers: Iterator[str]) -> str:

@@ -88,7 +88,7 @@ class Judge:
     """Decides items of the machine as it is, once each, and of its mutants."""
 
     def __init__(self, base: m.Machine, claim: Claim) -> None:
-        self.base, self.claim, self.smt = base, claim, Smt(10)
+        self.base, self.claim, self.smt, self.reach = base, claim, Smt(10), Reach(base)
         self._rows: dict[Item, Row] = {}
 
     def invariant(self, machine: m.Machine) -> tuple[m.Expr, ...]:
@@ -128,7 +128,7 @@ def _verdicts(mutant: Mutant, machine: m.Machine, judge: Judge) -> Fate:
     if machine == judge.base:
         return Fate(mutant, False, ELSEWHERE)
     moved = []
-    for item in affected(judge.base, machine):
+    for item in judge.reach.affected(machine):
         if judge.means(machine, item) == judge.means(judge.base, item):
             continue
         moved.append(item)
@@ -139,23 +139,25 @@ def _verdicts(mutant: Mutant, machine: m.Machine, judge: Judge) -> Fate:
     return Fate(mutant, False, f"{_label(moved[0])} means something else, with the same verdict ({len(moved)} in all)")
 
 
-def affected(base: m.Machine, machine: m.Machine) -> list[Item]:
-    """The items that a change of the text can reach: by name, through functions and registers."""
-    changed = _changed(base.functions, machine.functions) | _changed(base.registers, machine.registers)
-    changed |= _changed(base.trap_stacks, machine.trap_stacks)
-    everywhere = base.csr_space != machine.csr_space
-    while True:
-        more = {name for name, f in base.functions.items() if _mentions(repr(f.body), changed)} - changed
-        if not more:
-            break
-        changed |= more
-    direct = _changed(base.instructions, machine.instructions)
-    result = []
-    for item in items(base):
-        body = base.instructions[item.instruction]
-        if everywhere or item.instruction in direct or item.part in changed or _mentions(repr((body.guards, body.body)), changed):
-            result.append(item)
-    return result
+class Reach:
+    """Which items of a machine a change of its text can reach: by name, through functions and registers."""
+
+    def __init__(self, base: m.Machine) -> None:
+        self.base, self.items = base, list(items(base))
+        self._functions = {name: repr(function.body) for name, function in base.functions.items()}
+        self._bodies = {name: repr((each.guards, each.body)) for name, each in base.instructions.items()}
+
+    def affected(self, machine: m.Machine) -> list[Item]:
+        """The items that mean something else in `machine`, or may do so."""
+        base = self.base
+        changed = _changed(base.functions, machine.functions) | _changed(base.registers, machine.registers)
+        changed |= _changed(base.trap_stacks, machine.trap_stacks)
+        everywhere = base.csr_space != machine.csr_space
+        while more := {name for name, text in self._functions.items() if _mentions(text, changed)} - changed:
+            changed |= more
+        direct = _changed(base.instructions, machine.instructions)
+        direct |= {name for name, text in self._bodies.items() if _mentions(text, changed)}
+        return [item for item in self.items if everywhere or item.instruction in direct or item.part in changed]
 
 
 def _changed(one: Mapping[str, object], other: Mapping[str, object]) -> set[str]:

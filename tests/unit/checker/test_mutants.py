@@ -117,4 +117,4 @@ def test_most_faults_of_a_small_machine_are_noticed() -> None:
     found = tried("default", [*deletions(sources.texts), *replacements(sources)], sources)
     assert sum(fate.noticed for fate in found) >= 11
     assert all(fate.survives for fate in found if not fate.noticed)
-    assert {fate.mutant.kind for fate in found if fate.noticed} >= {"deleted", "wrong mode", "swapped arms"}
+    assert {fate.mutant.kind for fate in found if fate.noticed} >= {"deleted", "wrong mode", "wrong cause", "wrong field saved"}
