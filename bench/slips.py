@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from popek.codes import REFUTED, exit_code
+from popek_checker.difference.compare import Pair, between, instructions
 from popek_checker.difference.declared import changes
 from popek_checker.difference.delta import Status
-from popek_checker.difference.diff import diff
+from popek_checker.difference.diff import decide
 from popek_checker.mutation.mutants import Reach
+from popek_checker.solver.smt import kept_solver
 from popek_checker.virtualizability.check import check
 from popek_checker.virtualizability.options import Options
 from popek_checker.virtualizability.verdict import Truth
@@ -128,13 +130,11 @@ class Shelf:
         declared = [f"{change.kind} {change.name}" for change in changes(base, machine)]
         if declared:
             return _counted(declared)
-        touched = list(dict.fromkeys(item.instruction for item in Reach(base).affected(machine)))
-        for wanted in ([touched[0]], []) if touched else ([],):
-            delta = diff(base, machine, wanted, timeout=self.timeout)
-            labels = [row.label for row in delta.rows if row.status in (Status.DIFFERENT, Status.INCOMPARABLE)]
-            if labels:
-                return _counted(labels)
-        return ""
+        pair = Pair(base, machine)
+        touched = {item.instruction for item in Reach(base).affected(machine)}
+        units = sorted((*between(pair), *instructions(pair, ())), key=lambda unit: unit.name not in touched)
+        rows = (decide(kept_solver(self.timeout), pair, unit) for unit in units)
+        return next((row.label for row in rows if row.status in (Status.DIFFERENT, Status.INCOMPARABLE)), "")
 
 
 def _counted(labels: Sequence[str]) -> str:
@@ -166,7 +166,7 @@ INTRODUCTION = """# Slips
 
 {count} slips that simulators, emulators, processors and their specifications really had, as reported, each put into a shipped
 text by one change (bench/slips.toml). `lint` and `check` see that one text; `diff` compares it with the text as it was. What is
-said is the first warning, the first theorem that does not come out as the text says, the first row that differs. Written by
+said is the first warning, the first theorem that does not come out as the text says, one row that differs. Written by
 `python -m bench slips`.
 
 {alone} of {count} ({percent} %) are noticed from the text alone, {compared} by `diff`.
