@@ -1,4 +1,4 @@
-"""`python -m bench [verdicts] [library] [solvers] [mutants] [engine]`: what the checker and the engine cost, and their peers."""
+"""`python -m bench [verdicts] [library] [solvers] [mutants] [mutants_all] [slips] [engine]`: costs, peers, what is noticed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -15,10 +14,10 @@ MACHINES = (("pg1974.isa", "default"), ("riscv/riscv.isa", "rv64"), ("riscv/risc
 
 
 def main() -> None:
-    """Prints the tables asked for, all by default."""
-    tables = {"verdicts": verdicts, "library": library, "solvers": solvers, "mutants": mutants, "engine": engine}
+    """Prints the tables asked for; by default all but `mutants_all`."""
+    tables = {"verdicts": verdicts, "library": library, "solvers": solvers, "mutants": mutants, "slips": slips, "engine": engine}
     for name in sys.argv[1:] or tables:
-        tables[name]()
+        (mutants_all if name == "mutants_all" else tables[name])()
 
 
 def engine() -> None:
@@ -142,36 +141,24 @@ def _peer(script: str, texts: list[str]) -> float:
 
 
 def mutants() -> None:
-    """The fate of every deleted guard, save and warl line of every machine, written to docs/mutants.md."""
-    from popek.library import shipped
-    from popek_checker.mutation.mutants import Trial, fates
-    from popek_checker.mutation.mutants import mutants as all_mutants
-    from popek_checker.virtualizability.check import main_claim
-    from popek_checker.virtualizability.options import Options
-    from popek_grammar.elaborate import configurations, elaborate
-    from popek_grammar.text.source import load_file
+    """Some faults of each kind in every machine, written to docs/mutants.md; `mutants_all` tries them all."""
+    from bench.mutants import EACH, report
 
-    lines = ["# Mutants", "", "Every `guard`, `save` and `warl` line deleted in turn. Written by `python -m bench mutants`.", ""]
-    print("\n| machine | mutants | noticed | no difference | seconds |\n| --- | --- | --- | --- | --- |")
-    for path in shipped().values():
-        sources = load_file(path)
-        config = configurations(sources)[0]
-        machine = elaborate(sources, config)
-        claim, _ = main_claim(machine, Options(), list(machine.theorems.values()))
-        texts = dict(sources.texts)
-        start = time.perf_counter()
-        with ProcessPoolExecutor(2) as pool:
-            found = fates(Trial(texts, config, claim, tuple(all_mutants(texts))), pool, 16)
-        seconds = time.perf_counter() - start
-        noticed = sum(fate.noticed for fate in found)
-        print(f"| {machine.name} {config} | {len(found)} | {noticed} | {len(found) - noticed} | {seconds:.1f} |", flush=True)
-        lines += [f"## {machine.name} ({config})", "", "| line | deleted | noticed | how |", "| --- | --- | --- | --- |"]
-        for fate in found:
-            where = f"{Path(fate.mutant.file).name}:{fate.mutant.line}"
-            gone = fate.mutant.text.replace("|", "\\|")
-            lines.append(f"| {where} | `{gone}` | {'yes' if fate.noticed else 'no'} | {fate.how} |")
-        lines.append("")
-    (ROOT / "docs" / "mutants.md").write_text("\n".join(lines))
+    report(ROOT / "docs" / "mutants.md", EACH)
+
+
+def mutants_all() -> None:
+    """Every fault of every machine: hours."""
+    from bench.mutants import report
+
+    report(ROOT / "docs" / "mutants.md", None)
+
+
+def slips() -> None:
+    """Slips that others had, in the shipped texts: what is noticed of each, written to docs/slips.md."""
+    from bench.slips import report
+
+    report(ROOT / "docs" / "slips.md")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,11 +48,26 @@ def machine_and_key(path: str, config: str | None = None, parameters: Mapping[st
 
 
 def lint_machine(path: str, config: str | None = None) -> tuple[list[Diagnostic], SourceSet]:
-    """All errors and warnings of a file, and the texts to show them in."""
-    from popek_grammar.elaborate import elaborate_with_problems
+    """All errors and warnings of a file, in every configuration unless one is named, and the texts to show them in.
+
+    What several configurations find is reported once; a note names them when they are not all.
+    """
+    from popek_grammar.elaborate import configurations, elaborate_with_problems
+    from popek_grammar.text.diagnostics import Note
 
     sources = _closure(path).parsed
-    return elaborate_with_problems(sources, config)[1], sources
+    names = [config] if config is not None else configurations(sources)
+    found: dict[Diagnostic, list[str]] = {}
+    for name in names:
+        for problem in dict.fromkeys(elaborate_with_problems(sources, name)[1]):
+            found.setdefault(problem, []).append(name)
+    merged = []
+    for problem, where in found.items():
+        if len(where) < len(names):
+            note = Note(f"in configuration{'s' * (len(where) > 1)} {', '.join(where)}")
+            problem = replace(problem, notes=(*problem.notes, note))
+        merged.append(problem)
+    return sorted(merged, key=lambda p: (p.span.file, p.span.line, p.span.column)), sources
 
 
 def configs_of(path: str) -> list[str]:

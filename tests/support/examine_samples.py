@@ -92,6 +92,7 @@ instr itype {
 instr rtype {
   enc  hi:7 rs2:5 rs1:5 lo:3 rd:5 0110011
   ops  hi lo { add = 0000000 000, sub = 0100000 000 }
+  asm  "{op} {rd}, {rs1}, {rs2}"
   do   { X[rd] = if hi == add then X[rs1] + X[rs2] else X[rs1] - X[rs2] }
 }
 instr beq {

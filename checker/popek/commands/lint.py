@@ -20,7 +20,7 @@ popek lint riscv --config rv32
 
 @click.command("lint", epilog=options.epilog(EXAMPLES, ""))
 @click.argument("spec")
-@options.configuration()
+@options.configuration("Configuration (default: all of them).")
 def command(spec: str, config: str | None) -> int:
     """Errors and warnings of a specification, without deciding anything."""
     problems, sources = lint_machine(locate(spec), config)

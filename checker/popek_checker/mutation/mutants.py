@@ -1,4 +1,4 @@
-"""The mutation run: every `guard`, `save` and `warl` line of a machine is deleted in turn, and something must notice.
+"""The mutation run: a machine's text with one fault at a time, and something must notice.
 
 A mutant is noticed by a diagnosis (an error, or a warning that was not there), or by a verdict that changes. One that
 nothing notices is listed with the reason: no instruction means anything else, or those that do keep their verdicts.
@@ -6,11 +6,11 @@ nothing notices is listed with the reason: no instruction means anything else, o
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
+from popek_checker.mutation.faults import Mutant
 from popek_checker.solver.smt import Smt
 from popek_checker.virtualizability.decide import Item, decide, items, make_subject
 from popek_checker.virtualizability.verdict import Claim, Row
@@ -19,26 +19,22 @@ from popek_grammar.elaborate import elaborate_with_problems
 from popek_grammar.text.diagnostics import SpecError
 from popek_grammar.text.source import load_texts
 
-LINE = re.compile(
-    r"(guard\b[^\n;]*?\belse\s+trap\s+\w+(?:\([^)\n]*\))?"
-    r"|\bsave\b[^\n;]*->[^\n;]*"
-    r"|\bwarl\s*\{[^}\n]*\}\s*else\s+[\w.]+)"
-)
-"""What is deleted: a whole guard, a whole save, or the WARL rule of a field (which then takes anything)."""
+ELSEWHERE = "not part of this configuration"
+UNSEEN = "no instruction means anything else under the view memory model"
+SAME = "an instruction means something else, with the same verdict"
+
+PLACES = {
+    **dict.fromkeys(
+        ("translation", "protection", "acting", "layout", "fault_kind"), "the view model stands for translation and protection"
+    ),
+    **dict.fromkeys(("trap_stack", "delegate"), "the entry of traps is the monitor's, and no verdict looks at it"),
+    "interrupts": "interrupts are not instructions: no verdict looks at them",
+    "placement": "the place of a guest, under a claim that does not ask for it",
+}
+"""Why what lies in some kinds of declaration changes no verdict."""
 
 ASKED = frozenset({"theorem1", "theorem3", "exact"})
 """The questions whose answers count as verdicts here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One deletion: where, and the text that is gone."""
-
-    file: str
-    line: int
-    text: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +45,14 @@ class Fate:
     noticed: bool
     how: str
 
-
-def mutants(texts: Mapping[str, str]) -> Iterator[Mutant]:
-    """Every deletion, in the order of the text; comments are not touched."""
-    for name, text in texts.items():
-        for found in LINE.finditer(text):
-            before = text[text.rfind("\n", 0, found.start()) + 1 : found.start()]
-            if "//" not in before:
-                yield Mutant(name, text.count("\n", 0, found.start()) + 1, found.group(0).strip(), found.start(), found.end())
+    @property
+    def survives(self) -> str:
+        """Why nothing notices it, as a category; empty where something does."""
+        if self.noticed:
+            return ""
+        if self.how in (ELSEWHERE, UNSEEN):
+            return self.how if self.how == ELSEWHERE else PLACES.get(self.mutant.place, UNSEEN)
+        return SAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +79,7 @@ def run(trial: Trial) -> list[Fate]:
     """Tries each mutant of one chunk, deciding only what it changes."""
     base, known = elaborate_with_problems(load_texts(trial.texts), trial.config)
     assert base is not None, "the machine itself has errors"
-    codes = {(p.code, p.span.file, p.span.line) for p in known}
+    codes = {(p.code, p.message) for p in known}
     judge = Judge(base, trial.claim)
     return [_fate(trial, mutant, judge, codes) for mutant in trial.mutants]
 
@@ -92,7 +88,7 @@ class Judge:
     """Decides items of the machine as it is, once each, and of its mutants."""
 
     def __init__(self, base: m.Machine, claim: Claim) -> None:
-        self.base, self.claim, self.smt = base, claim, Smt(10)
+        self.base, self.claim, self.smt, self.reach = base, claim, Smt(10), Reach(base)
         self._rows: dict[Item, Row] = {}
 
     def invariant(self, machine: m.Machine) -> tuple[m.Expr, ...]:
@@ -114,17 +110,13 @@ class Judge:
         return make_subject(machine, item, self.claim, self.invariant(machine)).fingerprint()
 
 
-def _fate(trial: Trial, mutant: Mutant, judge: Judge, codes: set[tuple[str, str, int]]) -> Fate:
-    text = trial.texts[mutant.file]
-    gone = text[mutant.start : mutant.end]
-    changed = text[: mutant.start] + re.sub(r"[^\n]", " ", gone) + text[mutant.end :]
-    if gone.startswith("warl"):
-        changed = text[: mutant.start] + "rw" + " " * (len(gone) - 2) + text[mutant.end :]
+def _fate(trial: Trial, mutant: Mutant, judge: Judge, codes: set[tuple[str, str]]) -> Fate:
+    changed = mutant.applied(trial.texts[mutant.file])
     try:
         machine, problems = elaborate_with_problems(load_texts({**trial.texts, mutant.file: changed}), trial.config)
     except SpecError as error:
         return Fate(mutant, True, f"error {error.diagnostics[0].code}")
-    fresh = [p for p in problems if (p.code, p.span.file, p.span.line) not in codes]
+    fresh = [p for p in problems if (p.code, p.message) not in codes]
     if fresh:
         return Fate(mutant, True, f"{fresh[0].severity} {fresh[0].code}")
     assert machine is not None
@@ -134,36 +126,38 @@ def _fate(trial: Trial, mutant: Mutant, judge: Judge, codes: set[tuple[str, str,
 def _verdicts(mutant: Mutant, machine: m.Machine, judge: Judge) -> Fate:
     """Compares the verdicts of the items that mean something else now."""
     if machine == judge.base:
-        return Fate(mutant, False, "not part of this configuration")
+        return Fate(mutant, False, ELSEWHERE)
     moved = []
-    for item in affected(judge.base, machine):
+    for item in judge.reach.affected(machine):
         if judge.means(machine, item) == judge.means(judge.base, item):
             continue
         moved.append(item)
         if summary(judge.decide(machine, item)) != summary(judge.row(item)):
             return Fate(mutant, True, f"verdict of {_label(item)} changes")
     if not moved:
-        return Fate(mutant, False, "no instruction means anything else under the view memory model")
+        return Fate(mutant, False, UNSEEN)
     return Fate(mutant, False, f"{_label(moved[0])} means something else, with the same verdict ({len(moved)} in all)")
 
 
-def affected(base: m.Machine, machine: m.Machine) -> list[Item]:
-    """The items that a change of the text can reach: by name, through functions and registers."""
-    changed = _changed(base.functions, machine.functions) | _changed(base.registers, machine.registers)
-    changed |= _changed(base.trap_stacks, machine.trap_stacks)
-    everywhere = base.csr_space != machine.csr_space
-    while True:
-        more = {name for name, f in base.functions.items() if _mentions(repr(f.body), changed)} - changed
-        if not more:
-            break
-        changed |= more
-    direct = _changed(base.instructions, machine.instructions)
-    result = []
-    for item in items(base):
-        body = base.instructions[item.instruction]
-        if everywhere or item.instruction in direct or item.part in changed or _mentions(repr((body.guards, body.body)), changed):
-            result.append(item)
-    return result
+class Reach:
+    """Which items of a machine a change of its text can reach: by name, through functions and registers."""
+
+    def __init__(self, base: m.Machine) -> None:
+        self.base, self.items = base, list(items(base))
+        self._functions = {name: repr(function.body) for name, function in base.functions.items()}
+        self._bodies = {name: repr((each.guards, each.body)) for name, each in base.instructions.items()}
+
+    def affected(self, machine: m.Machine) -> list[Item]:
+        """The items that mean something else in `machine`, or may do so."""
+        base = self.base
+        changed = _changed(base.functions, machine.functions) | _changed(base.registers, machine.registers)
+        changed |= _changed(base.trap_stacks, machine.trap_stacks)
+        everywhere = base.csr_space != machine.csr_space
+        while more := {name for name, text in self._functions.items() if _mentions(text, changed)} - changed:
+            changed |= more
+        direct = _changed(base.instructions, machine.instructions)
+        direct |= {name for name, text in self._bodies.items() if _mentions(text, changed)}
+        return [item for item in self.items if everywhere or item.instruction in direct or item.part in changed]
 
 
 def _changed(one: Mapping[str, object], other: Mapping[str, object]) -> set[str]:

@@ -20,15 +20,16 @@ from popek_grammar.elaborate.platform import platform
 from popek_grammar.elaborate.statements import cause, guard
 from popek_grammar.elaborate.types import bits_type
 from popek_grammar.elaborate.work import Work
-from popek_grammar.examine import examine
+from popek_grammar.examine import examine, examine_text
 from popek_grammar.text.diagnostics import Diagnostic, Diagnostics, SpecError
 from popek_grammar.text.source import SourceSet
 
 
 def elaborate(sources: SourceSet, config: str | None = None, parameters: Mapping[str, int] | None = None) -> m.Machine:
     """The machine, in a configuration (the first by default). Raises SpecError with every error found."""
-    machine, problems = elaborate_with_problems(sources, config, parameters)
-    errors = [problem for problem in problems if problem.severity == "error"]
+    work = Work(sources, config, dict(parameters or {}))
+    machine = _machine(work)
+    errors = [problem for problem in _by_position(work.ctx.problems) if problem.severity == "error"]
     if errors or machine is None:
         raise SpecError(errors)
     return machine
@@ -40,8 +41,13 @@ def elaborate_with_problems(
     """The machine if there is no error, and every error and warning by position."""
     work = Work(sources, config, dict(parameters or {}))
     machine = _machine(work)
-    problems = sorted(work.ctx.problems, key=lambda p: (p.span.file, p.span.line, p.span.column))
-    return machine, problems
+    if machine is not None:
+        work.ctx.problems.extend(examine_text(sources.declarations))
+    return machine, _by_position(work.ctx.problems)
+
+
+def _by_position(problems: list[Diagnostic]) -> list[Diagnostic]:
+    return sorted(problems, key=lambda p: (p.span.file, p.span.line, p.span.column))
 
 
 def _machine(work: Work) -> m.Machine | None:

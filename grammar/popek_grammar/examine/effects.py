@@ -109,8 +109,7 @@ def written(machine: m.Machine, places: Iterable[m.Place]) -> set[str]:
             case m.ScalarPlace(name) | m.ElementPlace(name):
                 found.add(name)
             case m.RegisterPlace(name):
-                found |= stored(machine.registers.get(name))
-                found |= _by_clause(machine, name)
+                found |= by_rules(machine, machine.registers.get(name))
             case m.SlicePlace(inner):
                 found |= written(machine, [inner])
             case m.ConcatPlace(parts):
@@ -118,9 +117,14 @@ def written(machine: m.Machine, places: Iterable[m.Place]) -> set[str]:
     return found
 
 
-def _by_clause(machine: m.Machine, name: str) -> set[str]:
-    register = machine.registers.get(name)
-    return effects(machine, register.write[1]).writes if register is not None and register.write is not None else set()
+def by_rules(machine: m.Machine, register: m.Register | None) -> set[str]:
+    """What a write of a whole register can change: by its `write` clause, else the fields that software may write."""
+    if register is None:
+        return set()
+    if register.write is not None:
+        return effects(machine, register.write[1]).writes
+    kept = (m.FieldKind.RO, m.FieldKind.WPRI)
+    return {part.state for part in register.fields if part.state is not None and part.kind not in kept}
 
 
 def stored(register: m.Register | None) -> set[str]:

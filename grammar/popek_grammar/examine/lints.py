@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from popek_grammar import machine as m
-from popek_grammar.examine.effects import Effects, effects, nodes, stored, written
+from popek_grammar.examine.effects import Effects, effects, nodes, written
+from popek_grammar.examine.unwritten import check_fallbacks, check_unwritten, plain, stored_fields
 from popek_grammar.text.diagnostics import Diagnostics
 
 RESOURCES = (m.Role.CONTROL, m.Role.MODE, m.Role.MAP)
@@ -16,8 +17,10 @@ def lint(machine: m.Machine, found: Diagnostics) -> None:
     functions = {f.name: effects(machine, f.body) for f in machine.functions.values()}
     everything = _everything(machine, functions)
     _unread(machine, everything, found)
-    _unwritten(machine, everything, found)
+    check_unwritten(machine, everything, found)
+    check_fallbacks(machine, found)
     _unmapped(machine, everything, found)
+    _truncated(machine, found)
     _unused_operands(machine, found)
     _unraised(machine, everything, found)
     _unset(machine, found)
@@ -48,60 +51,39 @@ def _everything(machine: m.Machine, functions: Mapping[str, Effects]) -> Effects
 # -- state that nothing honours --------------------------------------------------------------------------------------
 
 
-def _fields(machine: m.Machine) -> Iterator[tuple[m.Register, m.Field, str]]:
-    """Every stored field, once: by the register that declares it, not by views."""
-    for register in machine.registers.values():
-        for part in register.fields:
-            if part.state is not None and part.state in (register.name, f"{register.name}.{part.name}"):
-                yield register, part, part.state
-
-
 def _unread(machine: m.Machine, everything: Effects, found: Diagnostics) -> None:
     """W0401. A CSR of one field is storage that software reads, and a read-only field a report to software (the bits
     of a cause register); a field among others that software may write is there to control something."""
-    for register, part, state in _fields(machine):
+    for register, part, state in stored_fields(machine):
         among_others = state != register.name and len(register.fields) > 1
         report = register.address is not None and part.kind is m.FieldKind.RO
         if part.role is m.Role.CONTROL and among_others and not report and state not in everything.reads:
             message = f"{state} has role control, and nothing reads it"
             found.warning("W0401", message, part.span, help="check it where it matters, or give it another role")
     for name, scalar in machine.scalars.items():
-        if scalar.role is m.Role.CONTROL and _plain(machine, name) and name not in everything.reads:
+        if scalar.role is m.Role.CONTROL and plain(machine, name) and name not in everything.reads:
             found.warning("W0401", f"{name} has role control, and nothing reads it", scalar.span)
-
-
-def _unwritten(machine: m.Machine, everything: Effects, found: Diagnostics) -> None:
-    """W0402: stored, but no instruction, trap or software write ever changes it, and no reset gives it a value."""
-    for register, part, state in _fields(machine):
-        by_software = register.address is not None and part.kind not in (m.FieldKind.RO, m.FieldKind.WPRI)
-        by_view = any(state in stored(r) and r.name != register.name for r in machine.registers.values())
-        if by_software or by_view or state in everything.writes or _given(machine, state, part.role):
-            continue
-        found.warning("W0402", f"nothing ever writes {state}", part.span, help="reset E, or ro = E")
-    for name, scalar in machine.scalars.items():
-        known = name in everything.writes or _given(machine, name, scalar.role)
-        if _plain(machine, name) and name != machine.pc and not known:
-            found.warning("W0402", f"nothing ever writes {name}", scalar.span, help="role env, if it is an input")
-
-
-def _given(machine: m.Machine, state: str, role: m.Role) -> bool:
-    """An input from outside, or set at reset."""
-    return role is m.Role.ENV or (state in machine.scalars and machine.scalars[state].reset is not None)
-
-
-def _plain(machine: m.Machine, name: str) -> bool:
-    return "." not in name and name not in machine.registers
 
 
 def _unmapped(machine: m.Machine, everything: Effects, found: Diagnostics) -> None:
     """W0403: relocation and protection state that no access depends on. Instructions may map memory themselves."""
-    for _, part, state in _fields(machine):
+    for _, part, state in stored_fields(machine):
         if part.role is m.Role.MAP and state not in everything.reads:
             message = f"{state} has role map, and no access to memory reads it"
             found.warning("W0403", message, part.span, help="role control, if it does not map memory")
     for name, scalar in machine.scalars.items():
-        if scalar.role is m.Role.MAP and _plain(machine, name) and name not in everything.reads:
+        if scalar.role is m.Role.MAP and plain(machine, name) and name not in everything.reads:
             found.warning("W0403", f"{name} has role map, and no access to memory reads it", scalar.span)
+
+
+def _truncated(machine: m.Machine, found: Diagnostics) -> None:
+    """W0511: a first stage that looks at fewer bits than addresses have, so that many addresses are one."""
+    width = machine.scalars[machine.pc].width
+    for translation in machine.translations.values():
+        if translation.over is None and translation.canonical is None and translation.va_width < width:
+            message = f"translation {translation.name} ignores bits {width - 1}:{translation.va_width} of an address"
+            remedy = f"va {translation.va_width} canonical else fault ..."
+            found.warning("W0511", message, translation.span, help=remedy)
 
 
 def _unset(machine: m.Machine, found: Diagnostics) -> None:
@@ -109,7 +91,7 @@ def _unset(machine: m.Machine, found: Diagnostics) -> None:
     for register in machine.registers.values():
         names = [
             part.name
-            for owner, part, state in _fields(machine)
+            for owner, part, state in stored_fields(machine)
             if owner is register and part.role in RESOURCES and state in machine.scalars
             if machine.scalars[state].reset is None and len(register.fields) > 1
         ]

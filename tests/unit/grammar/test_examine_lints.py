@@ -20,6 +20,7 @@ DOUBTFUL = [
     ("when S < M = 3", "when S < H = 2 < M = 3", "W0408", "mode H"),
     ("  enter  mode = M\n", "", "W0409", "does not set mode"),
     ("  enter  mode = M\n", "  enter  mode = U\n", "W0409", "least privileged"),
+    ("  va    39 canonical else fault page\n", "  va    39\n", "W0511", "ignores bits 63:39"),
     ("  do { for i in 0..3", "  over lw\n  do { for i in 0..3", "W0434", "over lw"),
 ]
 
