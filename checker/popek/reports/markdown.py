@@ -40,6 +40,7 @@ def _report(report: Report) -> list[str]:
     ]
     for s in summaries(report.rows):
         lines.append(f"| `{s.name}` | {s.kind} | {s.privileged.value} | {s.exact.value} | {s.verdict} | {s.reason} |")
+    lines += _conditions(report)
     if told := settings_line(report):
         lines += ["", told[0].upper() + told[1:] + "."]
     if report.theorems:
@@ -48,3 +49,10 @@ def _report(report: Report) -> list[str]:
         told = {Truth.YES: "yes", Truth.NO: f"**no**: {t.difference}", Truth.UNKNOWN: "unknown"}[t.as_expected]
         lines.append(f"| {t.name} | {t.show} | {t.found} {', '.join(t.names)} | {told} |")
     return [*lines, ""]
+
+
+def _conditions(report: Report) -> list[str]:
+    """A table of the holes: the settings under which each traps, or what was looked through for one."""
+    holes = [row for row in report.rows if row.violation is Truth.YES and (row.condition or row.searched)]
+    told = [(row.label, " and ".join(f"`{text}`" for text in row.condition) or row.searched) for row in holes]
+    return ["", "| hole | traps under |", "| --- | --- |", *(f"| `{label}` | {text} |" for label, text in told)] if told else []

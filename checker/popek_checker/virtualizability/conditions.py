@@ -15,7 +15,7 @@ from itertools import combinations
 from popek_checker.solver.smt import Scope, Smt, Status
 from popek_checker.virtualizability.candidates import atoms, held_state, said, trapping, words
 from popek_checker.virtualizability.closing import Hole, Search, closed
-from popek_checker.virtualizability.pinning import Pinned, merged, pinned
+from popek_checker.virtualizability.pinning import Escape, Pinned, merged, pinned
 from popek_checker.virtualizability.questions import Subject
 from popek_checker.virtualizability.verdict import Truth
 from popek_grammar.meaning import terms as t
@@ -48,7 +48,7 @@ def condition(smt: Smt, subject: Subject) -> Condition:
     escape, traps = (*host.facts, host.ok), (_trapped(subject),)
     if held := _first(subject, smallest(smt, candidates, escape, traps, most=1)):
         return Condition(held)
-    found = pinned(smt, machine, traps[0], t.and_(*host.facts), host.ok, held_state(machine))
+    found = pinned(smt, machine, traps[0], [Escape(t.and_(*host.facts), host.ok)], held_state(machine))
     if found.proved:
         return Condition((), Truth.NO, _refuted(found))
     if held := _first(subject, smallest(smt, candidates, escape, traps, most=3)):

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from popek_checker.solver.smt import Scope, Smt, Status
 from popek_checker.virtualizability.questions import TWIN
@@ -20,6 +20,8 @@ from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.terms import Term
 
 Part = TypeVar("Part")
+Signature: TypeAlias = "tuple[str, int, tuple[int, ...]]"
+"""Name, width, and widths of the arguments of a function."""
 
 MOST_TRIES = 40
 """So many values are tried; a guard that needs more is left undecided."""
@@ -30,8 +32,21 @@ MOST_ELEMENTS = 256
 
 
 @dataclass(frozen=True, slots=True)
+class Escape:
+    """A run that must not complete: `completes`, given `facts`."""
+
+    facts: Term
+    completes: Term
+
+    @property
+    def term(self) -> Term:
+        """The run completes."""
+        return t.and_(self.facts, self.completes)
+
+
+@dataclass(frozen=True, slots=True)
 class Pinned:
-    """What came of it: `pins`, conditions that together make the run trap; or none, with `proved` that there are none.
+    """What came of it: `pins`, conditions that together leave no escape; or none, with `proved` that there are none.
 
     `read` names the held state that was given values, `tried` counts how often.
     """
@@ -58,27 +73,35 @@ class Table:
         return found
 
 
-def pinned(smt: Smt, machine: m.Machine, traps: Term, facts: Term, completes: Term, held: frozenset[str]) -> Pinned:
-    """Values of the held state under which nothing that meets `facts` completes, made as few as they can be.
+def signature(leaf: Term) -> Signature:
+    """Which function an application is of: as for the solver, one name with other widths is another function."""
+    return leaf.name, leaf.width, tuple(arg.width for arg in leaf.args)
 
-    `traps` must be possible under them, lest they are values that no run has.
+
+def pinned(smt: Smt, machine: m.Machine, possible: Term, escapes: Sequence[Escape], held: frozenset[str]) -> Pinned:
+    """Values of the held state under which none of `escapes` is met, made as few as they can be.
+
+    `possible` must be met somewhere under them, lest they are values that no run has.
     """
-    leaves = t.free([facts, completes])
-    read = [leaf for leaf in t.free([completes]) if leaf.name in held]
+    read = [leaf for leaf in t.free([escape.completes for escape in escapes]) if leaf.name in held]
     names = tuple(dict.fromkeys(leaf.name.removesuffix(TWIN) for leaf in read))
-    mine = [leaf for leaf in leaves if leaf.name in held]
-    with smt.within([traps]) as left, smt.within([facts, completes]) as escaping:
+    every = t.or_(*(escape.term for escape in escapes))
+    leaves = t.free([every])
+    mine = {leaf: None for leaf in leaves if leaf.name in held}
+    with smt.within([possible]) as left, smt.within([every]) as escaping:
         for tried in range(1, MOST_TRIES + 1):
-            status = _simplest(left, mine) if tried <= SIMPLE_TRIES else left.status()
+            status = _simplest(left, list(mine)) if tried <= SIMPLE_TRIES else left.status()
             if status is not Status.SAT:
                 return Pinned(names, (), status is Status.UNSAT, tried - 1)
-            values = Values.of(left, mine)
-            status = escaping.status(t.and_(*values.fix(machine, mine)))
+            values = Values.of(left, list(mine))
+            status = escaping.status(t.and_(*values.fix(machine, list(mine))))
             if status is Status.UNSAT:
-                return Pinned(names, _fewest(machine, values, completes, read, left, escaping), False, tried)
+                return Pinned(names, _fewest(machine, values, every, read, left, escaping), False, tried)
             if status is Status.UNKNOWN:
                 return Pinned(names, (), False, tried)
-            left.keep(t.not_(_instance(t.and_(facts, completes), escaping, leaves, held)))
+            met = _instance(every, escaping, leaves, held)
+            mine |= dict.fromkeys(t.free([met]))
+            left.keep(t.not_(met))
     return Pinned(names, (), False, MOST_TRIES)
 
 
@@ -102,7 +125,7 @@ def _instance(escape: Term, scope: Scope, leaves: Sequence[Term], held: frozense
             return None
         if term.op == "var":
             return t.const(values.scalars[term], term.width)
-        return values.arrays[term.name].at(t.concat_all(*args), term.width)
+        return values.arrays[signature(term)].at(t.concat_all(*args), term.width)
 
     return t.substitute([escape], known)[escape]
 
@@ -112,20 +135,20 @@ class Values:
     """What a model gives to variables and, at the points that were asked of, to functions."""
 
     scalars: dict[Term, int]
-    arrays: dict[str, Table]
+    arrays: dict[Signature, Table]
 
     @staticmethod
     def of(scope: Scope, leaves: Sequence[Term]) -> Values:
         """The values of `leaves` in the state that the scope found last. A function of several arguments is one of all joined."""
-        points: dict[str, dict[int, int]] = {}
+        points: dict[Signature, dict[int, int]] = {}
         for leaf in leaves:
             if leaf.op == "apply":
-                points.setdefault(leaf.name, {})[scope.found(t.concat_all(*leaf.args))] = scope.found(leaf)
+                points.setdefault(signature(leaf), {})[scope.found(t.concat_all(*leaf.args))] = scope.found(leaf)
         tables = {}
-        for name, known in points.items():
+        for key, known in points.items():
             counts = Counter(known.values())
             commonest = max(counts, key=lambda value: (counts[value], value))
-            tables[name] = Table(tuple(sorted(known.items())), commonest)
+            tables[key] = Table(tuple(sorted(known.items())), commonest)
         return Values({leaf: scope.found(leaf) for leaf in leaves if leaf.op == "var"}, tables)
 
     def fix(self, machine: m.Machine, leaves: Sequence[Term]) -> list[Term]:
@@ -135,7 +158,7 @@ class Values:
             if leaf.op == "apply":
                 array, index = machine.arrays[leaf.name.removesuffix(TWIN)], leaf.args[0]
                 there = t.ult(index, t.const(array.count, index.width)) if array.count >> index.width == 0 else t.TRUE
-                facts.append(t.implies(there, t.eq(leaf, self.arrays[leaf.name].at(index, leaf.width))))
+                facts.append(t.implies(there, t.eq(leaf, self.arrays[signature(leaf)].at(index, leaf.width))))
         return facts
 
 
@@ -143,7 +166,7 @@ class Values:
 
 
 def _fewest(
-    machine: m.Machine, values: Values, completes: Term, read: Sequence[Term], left: Scope, escaping: Scope
+    machine: m.Machine, values: Values, every: Term, read: Sequence[Term], left: Scope, escaping: Scope
 ) -> tuple[Term, ...]:
     """Conditions that pin no more than is needed: first whole pieces of state go, then slices and elements.
 
@@ -153,7 +176,7 @@ def _fewest(
     def suffices(pins: Sequence[Term]) -> bool:
         return escaping.status(t.and_(*pins)) is Status.UNSAT and left.status(t.and_(*pins)) is Status.SAT
 
-    slices = _slices(completes)
+    slices = _slices(every)
     whole: dict[str, Sequence[Term]] = {}
     for leaf in read:
         whole.setdefault(leaf.name, _parts(machine, leaf, values, slices.get(leaf, [])))
@@ -191,7 +214,7 @@ def _parts(machine: m.Machine, leaf: Term, values: Values, slices: Sequence[tupl
     if array.count > MOST_ELEMENTS:
         return []
     places = [t.const(number, index.width) for number in range(array.count)]
-    table = values.arrays[leaf.name]
+    table = values.arrays[signature(leaf)]
     return [t.eq(t.apply(leaf.name, leaf.width, (place,)), table.at(place, leaf.width)) for place in places]
 
 

@@ -6,19 +6,24 @@ these (`closing`): as many holes as can be closed together, by as few conditions
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from popek_checker.solver.hitting import hitting
 from popek_checker.solver.smt import Smt
-from popek_checker.virtualizability.candidates import meaning, trapping, words
-from popek_checker.virtualizability.closing import Hole, Search, closed
+from popek_checker.virtualizability.candidates import held_state, meaning, trapping, words
+from popek_checker.virtualizability.closing import Closed, Hole, Search, closed
 from popek_checker.virtualizability.copies import pieces
+from popek_checker.virtualizability.pinning import Escape, Pinned, pinned
 from popek_checker.virtualizability.questions import TWIN, Subject
 from popek_grammar import machine as m
 from popek_grammar.elaborate.assumptions import assumption
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.terms import Term
+
+MOST_SETS = 40
+"""So many sets of holes are found to have no settings in common before it is left at the largest known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +42,53 @@ def find(smt: Smt, holes: Mapping[str, tuple[Subject, tuple[str, ...]]]) -> Foun
     """
     if not holes:
         return Found((), (), ())
-    subjects = [subject for subject, _ in holes.values()]
-    machine = subjects[0].machine
-    valid = {subject.operands.valid for subject in subjects}
-    search = Search(smt, tuple(dict.fromkeys(f for subject in subjects for f in subject.host_copy.facts if f not in valid)))
+    subjects = {label: subject for label, (subject, _) in holes.items()}
+    machine = next(iter(subjects.values())).machine
+    search, best = _searched(smt, holes)
+    if len(best.labels) < len(holes) and (larger := _largest(smt, subjects, search.facts, len(best.labels))):
+        more = tuple(text for pin in larger if (text := words(machine, pin)) is not None)
+        search, best = _searched(smt, {label: (subject, (*known, *more)) for label, (subject, known) in holes.items()})
+    places = {name + TWIN: place for place, (name, _) in enumerate(pieces(machine))}
+    order = tuple(sorted(best.conditions, key=lambda text: _place(search.terms[text], places)))
+    closes = tuple(label for label in holes if label in best.labels)
+    return Found(order, tuple(assumption(machine, text) for text in order), closes)
+
+
+def _searched(smt: Smt, holes: Mapping[str, tuple[Subject, tuple[str, ...]]]) -> tuple[Search, Closed]:
+    """The best of the conditions that are known."""
+    valid = {subject.operands.valid for subject, _ in holes.values()}
+    facts = dict.fromkeys(fact for subject, _ in holes.values() for fact in subject.host_copy.facts if fact not in valid)
+    search = Search(smt, tuple(facts))
     own = {label: _candidates(subject, known) for label, (subject, known) in holes.items()}
     for terms in own.values():
         search.terms |= terms
     with ExitStack() as stack:
         made = [_hole(search, label, subject, own[label], stack) for label, (subject, _) in holes.items()]
-        best = closed(search, made)
-    places = {name + TWIN: place for place, (name, _) in enumerate(pieces(machine))}
-    order = tuple(sorted(best.conditions, key=lambda text: _place(search.terms[text], places)))
-    closes = tuple(label for label in holes if label in best.labels)
-    return Found(order, tuple(assumption(machine, text) for text in order), closes)
+        return search, closed(search, made)
+
+
+def _largest(smt: Smt, subjects: Mapping[str, Subject], facts: Sequence[Term], fewest: int) -> tuple[Term, ...]:
+    """Values of held state that close more than `fewest` holes, as many as any do; none where none are found.
+
+    Of all sets of holes the largest that is not known to be impossible is tried next. What is found impossible is made small.
+    """
+    machine = next(iter(subjects.values())).machine
+    held, order, impossible = held_state(machine), list(subjects), list[frozenset[str]]()
+
+    def tried(labels: Iterable[str]) -> Pinned:
+        copies = [subjects[label].host_copy for label in order if label in labels]
+        return pinned(smt, machine, t.and_(*facts), [Escape(t.and_(*one.facts), one.ok) for one in copies], held)
+
+    while len(impossible) < MOST_SETS:
+        chosen, _ = hitting({label: [frozenset((label,))] for label in order}, impossible, order)
+        found = tried(chosen) if len(chosen) > fewest else Pinned(())
+        if not found.proved:
+            return found.pins
+        for label in sorted(chosen):
+            if tried(chosen - {label}).proved:
+                chosen -= {label}
+        impossible.append(chosen)
+    return ()
 
 
 def _place(term: Term, places: Mapping[str, int]) -> tuple[int, int]:

@@ -6,7 +6,7 @@ none), so that it can stand in an `assume` line alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from popek_grammar import machine as m
@@ -86,7 +86,8 @@ class Speaker:
             case "not":
                 return self._denied(term.args[0])
             case "and":
-                return Said(" and ".join(self.of(part).inside(COMPARISON) for part in term.args), COMPOUND)
+                parts = [self._row(run) for run in runs(term.args)]
+                return parts[0] if len(parts) == 1 else Said(" and ".join(part.inside(COMPARISON) for part in parts), COMPOUND)
             case "or":
                 return self._either(term)
             case "ite":
@@ -141,6 +142,15 @@ class Speaker:
         if inner.op in ("eq", "ult", "slt"):
             return self._compared(inner, denied=True)
         return Said(f"not {self.of(inner).inside()}", COMPOUND)
+
+    def _row(self, run: Sequence[Term]) -> Said:
+        """Comparisons of elements in a row with one value, as one of them all."""
+        first = self.of(run[0])
+        if len(run) == 1:
+            return first
+        self.of(run[-1])
+        one, other = (number(element(part).args[0].value) for part in (run[0], run[-1]))
+        return Said(first.text.replace(f"[{one}]", f"[{one}..{other}]", 1), COMPARISON)
 
     def _compared(self, term: Term, denied: bool) -> Said:
         """A comparison, or its negation; a constant stands on the right."""
@@ -209,6 +219,38 @@ class Speaker:
 
     def _operand(self, term: Term) -> str:
         return self.of(term).inside()
+
+
+def runs(parts: Sequence[Term]) -> list[list[Term]]:
+    """The parts of a conjunction, those together that say the same of one element after the other."""
+    found: list[list[Term]] = []
+    for part in parts:
+        if found and follows(found[-1][-1], part):
+            found[-1].append(part)
+        else:
+            found.append([part])
+    return found
+
+
+def follows(one: Term, other: Term) -> bool:
+    """Whether `other` says of the next element what `one` says of an element."""
+    here, there = element(one), element(other)
+    if here is t.TRUE or there is t.TRUE or here.name != there.name or here.width != there.width:
+        return False
+    alike = (one.op, _bare(one).args[1]) == (other.op, _bare(other).args[1])
+    return alike and there.args[0].value == here.args[0].value + 1
+
+
+def element(part: Term) -> Term:
+    """The element that is compared with a constant; TRUE where none is."""
+    bare = _bare(part)
+    if bare.op == "eq" and bare.args[1].is_const and bare.args[0].op == "apply" and bare.args[0].args[0].is_const:
+        return bare.args[0]
+    return t.TRUE
+
+
+def _bare(part: Term) -> Term:
+    return part.args[0] if part.op == "not" else part
 
 
 def number(value: int) -> str:
