@@ -69,6 +69,8 @@ def settings(found: Settings | None) -> dict[str, Any] | None:
         "held": list(found.held),
         "closes": list(found.closes),
         "remains": list(found.remains),
+        "conflicts": list(found.conflicts),
+        "unfound": list(found.unfound),
         "verified": boolean(found.verified),
     }
 
@@ -105,6 +107,7 @@ def instruction(summary: Summary) -> dict[str, Any]:
         "reason": summary.reason,
         "witness": witness(found),
         "condition": list(summary.condition),
+        "searched": list(summary.searched),
         "exact_when": list(summary.exact_when),
         "parts": [part(row) for row in summary.rows if row.part],
     }
@@ -121,6 +124,8 @@ def part(row: Row) -> dict[str, Any]:
         "user_sensitive": boolean(row.truth("user_sensitive")),
         "exact": exact(row.truth("exact")),
         "verdict": alone.verdict,
+        "condition": list(row.condition),
+        "searched": row.searched,
     }
 
 

@@ -44,6 +44,7 @@ def _report(report: Report) -> list[str]:
     ]
     for s in summaries(report):
         lines.append(f"| `{s.name}` | {s.kind} | {s.privileged.value} | {s.exact.value} | {s.verdict} | {s.reason} |")
+    lines += _conditions(report)
     relative = [f"rests on these roles: {rests_on(report)}"] if report.roles else []
     relative += [*(f"assuming {each}" for each in report.assumptions), *(f"excluded: {each}" for each in report.exclusions)]
     lines += ["", *(f"- {line}" for line in (*relative, *unseen_lines(report)))]
@@ -55,3 +56,10 @@ def _report(report: Report) -> list[str]:
         told = {Truth.YES: "yes", Truth.NO: f"**no**: {t.difference}", Truth.UNKNOWN: "unknown"}[t.as_expected]
         lines.append(f"| {t.name} | {t.show} | {t.found} {', '.join(t.names)} | {told} |")
     return [*lines, ""]
+
+
+def _conditions(report: Report) -> list[str]:
+    """A table of the holes: the settings under which each traps, or what was looked through for one."""
+    holes = [row for row in report.rows if row.violation is Truth.YES and (row.condition or row.searched)]
+    told = [(row.label, " and ".join(f"`{text}`" for text in row.condition) or row.searched) for row in holes]
+    return ["", "| hole | traps under |", "| --- | --- |", *(f"| `{label}` | {text} |" for label, text in told)] if told else []

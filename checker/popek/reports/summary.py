@@ -95,6 +95,11 @@ class Summary:
         return tuple(dict.fromkeys(c for row in self.rows for c in row.condition))
 
     @property
+    def searched(self) -> tuple[str, ...]:
+        """Why its holes without a condition have none, or what was looked through for one."""
+        return tuple(dict.fromkeys(row.searched for row in self.rows if row.searched))
+
+    @property
     def exact_when(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(c for row in self.rows for c in row.exact_when))
 
@@ -141,13 +146,19 @@ def settings_line(report: Report) -> str:
     found = report.settings
     if found is None:
         return ""
-    left = f"; no setting closes {{{', '.join(found.remains)}}}" if found.remains else ""
+    proved = [name for name in found.remains if name not in (*found.conflicts, *found.unfound)]
+    left = (
+        ("with other settings than these: ", found.conflicts),
+        ("no setting found that closes ", found.unfound),
+        ("no setting closes ", proved),
+    )
+    told = "".join(f"; {words}{{{', '.join(names)}}}" for words, names in left if names)
     if not found.held:
-        return f"smallest settings: none{left}"
+        return f"smallest settings: none{told}"
     total = len(found.closes) + len(found.remains)
     asked = {Truth.YES: "", Truth.NO: ", but asked again they do not", Truth.UNKNOWN: ", but that is not decided"}[found.verified]
     closes = f"close {len(found.closes)} of {total} violations{asked}"
-    return f"smallest settings ({len(found.held)}): {grouped(found.held)}: {closes}{left}"
+    return f"smallest settings ({len(found.held)}): {grouped(found.held)}: {closes}{told}"
 
 
 def grouped(settings: Sequence[str]) -> str:

@@ -84,6 +84,7 @@ class Smt:
         self._solver = z3.SimpleSolver(ctx=self.context)
         self.dump: list[str] | None = None
         self._answered: dict[tuple[Term, bool], Answer] = {}
+        self._plain: set[Term] = set()
 
     def check(self, constraints: Sequence[Term], model: bool = True) -> Answer:
         """Decides the conjunction. Folding first; then opaque arithmetic; then, if that finds a model, the real one.
@@ -148,10 +149,16 @@ class Smt:
     def within(self, facts: Sequence[Term]) -> Iterator[Scope]:
         """A scope in which `facts` stand: many small questions over the same facts, which are lowered and sent once."""
         goal = t.and_(*facts)
-        lowering = self._lowerings[not self._has_opaque(goal)]
         solver = z3.SimpleSolver(ctx=self.context)
-        solver.add(lowering.formula(goal))
-        yield Scope(self, solver, lowering, goal)
+        solver.add(self.real(goal).formula(goal))
+        yield Scope(self, solver, goal)
+
+    def real(self, term: Term) -> Lowering:
+        """The lowering under which a term means what it says: the shared one, unless it has products that are opaque there."""
+        if term not in self._plain and self._has_opaque(term):
+            return self._lowerings[False]
+        self._plain.add(term)
+        return self._lowerings[True]
 
     def values(self, facts: Sequence[Term], roots: Sequence[Term]) -> list[int] | None:
         """What Z3 itself makes of terms in a model of `facts`, real arithmetic; None when there is no model.
@@ -191,16 +198,15 @@ def kept_solver(timeout: float) -> Smt:
 class Scope:
     """Questions on top of facts that stay: an answer costs what is new in it. Real arithmetic throughout."""
 
-    def __init__(self, smt: Smt, solver: Any, lowering: Lowering, facts: Term) -> None:
+    def __init__(self, smt: Smt, solver: Any, facts: Term) -> None:
         self._smt = smt
         self._solver = solver
-        self._lowering = lowering
         self._facts = facts
         self._found: Any = None
 
     def keep(self, constraint: Term) -> None:
         """From now on `constraint` holds too."""
-        self._solver.add(self._lowering.formula(constraint))
+        self._solver.add(self._smt.real(constraint).formula(constraint))
 
     def status(self, constraint: Term = t.TRUE, limit: int = FIRST_LIMIT) -> Status:
         """Whether the facts and `constraint` hold together somewhere. `model` reads the state that was found."""
@@ -208,7 +214,7 @@ class Scope:
         self._smt.calls += 1
         self._solver.push()
         try:
-            self._solver.add(self._lowering.formula(constraint))
+            self._solver.add(self._smt.real(constraint).formula(constraint))
             self._solver.set("rlimit", limit)
             result = self._solver.check()
             if result == z3.sat:
@@ -220,11 +226,11 @@ class Scope:
 
     def found(self, term: Term) -> int:
         """What `term` is in the state last found."""
-        return self._lowering.number(self._found, term)
+        return self._smt.real(term).number(self._found, term)
 
     def model(self) -> Model:
         """The state last found, as numbers."""
-        return self._lowering.model(self._found, self._facts)
+        return self._smt.real(self._facts).model(self._found, self._facts)
 
 
 class Lowering:

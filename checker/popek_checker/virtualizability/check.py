@@ -123,17 +123,23 @@ def smallest_settings(
     holes = {row.label: row for row in rows if row.deprivileged_violation is Truth.YES}
     if not holes or claim.reading == "literal":
         return None
-    work = [item for item in items(machine) if item.label in holes]
-    found = find(kept_solver(timeout), {item.label: make_subject(machine, item, claim, asked.invariant) for item in work})
-    closes = tuple(label for label in holes if label not in found.remains)
-    if not closes:
-        return Settings((), (), found.remains, Truth.YES)
+    work = {item.label: item for item in items(machine) if item.label in holes}
+    closable = {
+        label: (make_subject(machine, item, claim, asked.invariant), holes[label].condition)
+        for label, item in work.items()
+        if holes[label].condition
+    }
+    found = find(kept_solver(timeout), closable)
+    remains = tuple(label for label in holes if label not in found.closes)
+    conflicts = tuple(label for label in remains if label in closable)
+    unfound = tuple(label for label in remains if holes[label].closable is Truth.UNKNOWN)
+    if not found.closes:
+        return Settings((), (), remains, Truth.YES, conflicts, unfound)
     larger = replace(claim, invariant=(*claim.invariant, *found.settings))
     claims = {larger: Asked((*asked.invariant, *found.exprs), frozenset({"theorem1"}))}
-    again, _ = decide_again(claims=claims, work=[item for item in work if item.label in closes])
-    return Settings(
-        found.settings, closes, found.remains, negation(disjunction(row.deprivileged_violation for row in again[larger]))
-    )
+    again, _ = decide_again(claims=claims, work=[item for label, item in work.items() if label in found.closes])
+    verified = negation(disjunction(row.deprivileged_violation for row in again[larger]))
+    return Settings(found.settings, found.closes, remains, verified, conflicts, unfound)
 
 
 def locations(machine: m.Machine) -> tuple[tuple[str, tuple[str, int, int]], ...]:

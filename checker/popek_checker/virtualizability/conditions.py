@@ -1,32 +1,108 @@
-"""The conditions: which settings of fields that the monitor holds make an instruction trap when it must, or run rightly.
+"""The conditions: which settings of state that the monitor holds make an instruction trap when it must, or run rightly.
 
-Candidates are the atoms over resource fields on which the deprivileged run depends. A setting works when, with it added
-to H, the run always traps (or, where it does not, does what the bare machine does) and H is still satisfiable; single
-settings first, then pairs, then threes.
+A condition works when, with it added to H, the run always traps (or, where it does not, does what the bare machine does)
+and H is still satisfiable, all with real arithmetic. Candidates are the atoms: comparisons over held state on which the
+deprivileged run depends, single ones first. Where none works alone, the weakest question is asked (`pinning`): it finds
+values that work, or that none do; and then the fewest atoms that work together are looked for (`closing`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 from popek_checker.solver.smt import Scope, Smt, Status
-from popek_checker.virtualizability.copies import pieces
-from popek_checker.virtualizability.questions import TWIN, Subject
-from popek_grammar import machine as m
+from popek_checker.virtualizability.candidates import atoms, held_state, said, trapping, words
+from popek_checker.virtualizability.closing import Hole, Search, closed
+from popek_checker.virtualizability.pinning import Escape, Pinned, merged, pinned
+from popek_checker.virtualizability.questions import Subject
+from popek_checker.virtualizability.verdict import Truth
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.terms import Term
 
 MOST_CANDIDATES = {1: 1000, 2: 24, 3: 16}
-"""More atoms than this are not tried alone, in pairs, or in threes."""
+"""More atoms than this are not tried alone, in pairs, or in threes, where every smallest set is wanted."""
+MOST_TOGETHER = 400
+"""More atoms than this are not looked through for a smallest set that works together."""
+MOST_NAMED = 4
+"""So many pieces of state are named where values of them were tried."""
 
 
-def condition(smt: Smt, subject: Subject) -> tuple[str, ...]:
-    """The smallest set of settings under which the deprivileged run always traps; empty when there is none."""
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What makes a hole trap: conditions to be held together; `closable` says whether there are any.
+
+    Where there are none, `searched` says why, or what was looked through.
+    """
+
+    held: tuple[str, ...] = ()
+    closable: Truth = Truth.YES
+    searched: str = ""
+
+
+def condition(smt: Smt, subject: Subject) -> Condition:
+    """The settings that make the instruction privileged: the fewest atoms, else as few values as will do."""
+    machine, host = subject.machine, subject.host_copy
+    candidates = [atom for atom in trapping(subject) if words(machine, atom) is not None]
+    escape, traps = (*host.facts, host.ok), (_trapped(subject),)
+    if held := _first(subject, smallest(smt, candidates, escape, traps, most=1)):
+        return Condition(held)
+    found = pinned(smt, machine, traps[0], [Escape(t.and_(*host.facts), host.ok)], held_state(machine))
+    if found.proved:
+        return Condition((), Truth.NO, _refuted(found))
+    if held := _first(subject, smallest(smt, candidates, escape, traps, most=3)):
+        return Condition(held)
+    every = list(dict.fromkeys([*candidates, *found.pins]))
+    together = _together(smt, subject, every) if len(every) <= MOST_TOGETHER else found.pins
+    if held := _first(subject, [merged(together), found.pins]):
+        return Condition(held)
+    return Condition((), Truth.UNKNOWN, _searched(found, len(candidates)))
+
+
+def _trapped(subject: Subject) -> Term:
+    """Somewhere the bare run completes and the deprivileged one traps: what makes it privileged, not vacuous."""
     host = subject.host_copy
-    candidates = trapping(subject)
-    found = smallest(smt, candidates, escape=(*host.facts, host.ok), possible=host.facts)
-    return tuple(text(atom, subject.machine) for atom in found[0]) if found else ()
+    bare = (subject.copy(mode) for mode in subject.bare)
+    return t.and_(*host.facts, host.trap, t.or_(*(t.and_(*one.facts, one.ok) for one in bare)))
+
+
+def _first(subject: Subject, found: Iterable[Sequence[Term]]) -> tuple[str, ...]:
+    """The first of some sets of conditions that there are words for."""
+    return next((held for chosen in found if (held := _told(subject, chosen))), ())
+
+
+def _told(subject: Subject, chosen: Sequence[Term]) -> tuple[str, ...]:
+    """Conditions as an author would assume them; nothing when one of them has no words."""
+    told = [said(subject.machine, subject.host_copy.before, atom) for atom in chosen]
+    return tuple(text for text in told if text is not None) if None not in told else ()
+
+
+def _refuted(found: Pinned) -> str:
+    if not found.read:
+        return "no setting makes it trap: whether it does rests on no state that a monitor holds"
+    return f"no setting makes it trap: under any values of {_named(found.read)} it completes somewhere"
+
+
+def _searched(found: Pinned, candidates: int) -> str:
+    alone = f"{candidates} comparisons of held state, alone and together, and " if candidates else ""
+    return f"no setting found that makes it trap: tried {alone}{found.tried} choices of values of {_named(found.read)}"
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
+
+
+def _together(smt: Smt, subject: Subject, candidates: Sequence[Term]) -> tuple[Term, ...]:
+    """The fewest atoms that make the run trap together; none when they do not."""
+    host = subject.host_copy
+    facts = t.and_(*host.facts)
+    terms = {f"{place:04}": atom for place, atom in enumerate(candidates)}
+    with smt.within([facts, host.ok]) as scope:
+        hole = Hole("", host.ok, facts, scope, tuple(terms), frozenset(leaf.name for leaf in t.free(candidates)))
+        best = closed(Search(smt, (_trapped(subject),), terms), [hole])
+    return tuple(terms[name] for name in sorted(best.conditions)) if best.labels else ()
 
 
 def exact_when(smt: Smt, subject: Subject) -> tuple[str, ...]:
@@ -34,21 +110,24 @@ def exact_when(smt: Smt, subject: Subject) -> tuple[str, ...]:
 
     The bare machine is in a mode above the real one: what a guest does in the real mode itself has settings of its own.
     """
-    host = subject.host_copy
-    candidates = atoms(subject, subject.roots(host))
+    machine, host = subject.machine, subject.host_copy
+    candidates = [atom for atom in atoms(subject, subject.roots(host)) if words(machine, atom) is not None]
     if not candidates:
         return ()
     asks = subject.inexact(subject.bare or subject.modes)
     inexact = t.or_(*(t.and_(*(fact for item in ask.copies for fact in item.facts), *ask.constraints) for ask in asks))
-    found = smallest(smt, candidates, escape=(inexact,), possible=(*host.facts, host.ok))
-    return tuple(" and ".join(text(atom, subject.machine) for atom in chosen) for chosen in found if chosen)
+    found = smallest(smt, candidates, (inexact,), (*host.facts, host.ok), most=3)
+    return tuple(" and ".join(held) for held in (_told(subject, chosen) for chosen in found) if held)
 
 
-def smallest(smt: Smt, candidates: Sequence[Term], escape: Sequence[Term], possible: Sequence[Term]) -> list[tuple[Term, ...]]:
-    """The sets of candidates that rule out `escape` and leave something `possible`: all of the smallest size there is."""
+def smallest(
+    smt: Smt, candidates: Sequence[Term], escape: Sequence[Term], possible: Sequence[Term], most: int
+) -> list[tuple[Term, ...]]:
+    """The sets of candidates that rule out `escape` and leave something `possible`: all of the smallest size, up to `most`."""
     escapes: list[frozenset[Term]] = []
     with smt.within(escape) as escaping, smt.within(possible) as left:
-        for size in range(1 + max((n for n, most in MOST_CANDIDATES.items() if len(candidates) <= most), default=0)):
+        sizes = [n for n, limit in MOST_CANDIDATES.items() if n <= most and len(candidates) <= limit]
+        for size in range(1 + max(sizes, default=0)):
             found = []
             for chosen in combinations(candidates, size):
                 if any(known.issuperset(chosen) for known in escapes):
@@ -66,61 +145,3 @@ def smallest(smt: Smt, candidates: Sequence[Term], escape: Sequence[Term], possi
 def true_atoms(scope: Scope, candidates: Sequence[Term]) -> frozenset[Term]:
     """The candidates that hold in a state where the run completes: no setting made of them alone can work."""
     return frozenset(atom for atom in candidates if scope.found(atom))
-
-
-def trapping(subject: Subject) -> list[Term]:
-    """The atoms that decide whether the deprivileged run traps."""
-    host = subject.host_copy
-    return atoms(subject, [host.ok, *(trap.condition for trap in host.outcome.traps)])
-
-
-def atoms(subject: Subject, roots: Sequence[Term]) -> list[Term]:
-    """Comparisons over held fields alone that occur in `roots`, and their negations; equalities first."""
-    held = held_fields(subject.machine)
-    found: dict[Term, None] = {}
-    for term in t.postorder(roots):
-        if term.width == t.BOOL and term.op in ("eq", "ult", "slt") and _only(term, held):
-            for atom in (term, t.not_(term)):
-                found[atom] = None
-    return sorted(found, key=lambda atom: (atom.op == "not", len(t.postorder([atom])), atom.key))
-
-
-def held_fields(machine: m.Machine) -> frozenset[str]:
-    """The control and map state, under the host copy's names."""
-    wanted = (m.Role.CONTROL, m.Role.MAP)
-    return frozenset(name + TWIN for name, piece in pieces(machine) if piece.role in wanted)
-
-
-def _only(term: Term, held: frozenset[str]) -> bool:
-    leaves = t.free([term])
-    return bool(leaves) and all(leaf.name in held for leaf in leaves)
-
-
-def text(atom: Term, machine: m.Machine) -> str:
-    """An atom as an author would write it."""
-    negated = atom.op == "not"
-    inner = atom.args[0] if negated else atom
-    if inner.op == "eq" and negated and inner.args[0].width == 1 and inner.args[1].is_const:
-        return f"{_side(inner.args[0])} == {1 - inner.args[1].value}"
-    if inner.op == "eq" and inner.args[1].is_const and inner.args[0].op == "extract":
-        return f"{_side(inner.args[0])} {'!=' if negated else '=='} {inner.args[1].value}"
-    symbols = {"eq": ("==", "!="), "ult": ("<", ">="), "slt": ("<s", ">=s")}[inner.op]
-    return f"{_side(inner.args[0])} {symbols[negated]} {_side(inner.args[1])}"
-
-
-def _side(term: Term) -> str:
-    match term.op:
-        case "const":
-            return str(term.value) if term.value < 10 else hex(term.value)
-        case "var":
-            return term.name.removesuffix(TWIN)
-        case "extract":
-            hi, lo = t.bounds(term)
-            inside = _side(term.args[0])
-            return f"{inside}[{lo}]" if hi == lo else f"{inside}[{hi}:{lo}]"
-        case "apply":
-            return f"{term.name.removesuffix(TWIN)}[{', '.join(_side(a) for a in term.args)}]"
-        case "concat" if term.args[0].is_const and term.args[0].value == 0:
-            return _side(term.args[1])
-        case _:
-            return t.render(term, 3).replace(TWIN, "")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 
 from popek_checker.solver.smt import Smt, Status
-from popek_checker.virtualizability.conditions import condition, exact_when
+from popek_checker.virtualizability.conditions import Condition, condition, exact_when
 from popek_checker.virtualizability.copies import pieces
 from popek_checker.virtualizability.embedding import seen_through
 from popek_checker.virtualizability.literal import Literal
@@ -253,9 +253,9 @@ def with_evidence(smt: Smt, subject: Subject, row: Row, asked: Mapping[str, Ask]
     if shown is not None:
         made = witness(smt, subject, asked[shown])
         findings = [Finding(f.question, f.truth, made, f.reason, f.seconds) if f.question == shown else f for f in findings]
-    closing = condition(smt, subject) if broken else ()
+    closing = condition(smt, subject) if broken else Condition()
     exact = exact_when(smt, subject) if row.truth("exact") is Truth.NO else ()
-    return Row(row.name, row.part, tuple(findings), closing, exact)
+    return Row(row.name, row.part, tuple(findings), closing.held, exact, closing.closable, closing.searched)
 
 
 def _evidence_order(asked: Mapping[str, Ask]) -> list[str]:

@@ -74,7 +74,8 @@ class Row:
     """All that was found of one instruction, or of one instruction with one CSR (`part`).
 
     Of a hole: `condition` are settings under which it traps; `exact_when` sets of settings, each enough, under which it
-    does what the bare machine does, where it completes.
+    does what the bare machine does, where it completes. Without a condition, `closable` says whether that there is none
+    is proved (NO) or not (UNKNOWN), and `searched` why, or what was looked through.
     """
 
     name: str
@@ -82,6 +83,8 @@ class Row:
     findings: tuple[Finding, ...]
     condition: tuple[str, ...] = ()
     exact_when: tuple[str, ...] = ()
+    closable: Truth = Truth.YES
+    searched: str = ""
 
     @property
     def label(self) -> str:
@@ -187,14 +190,18 @@ class TheoremResult:
 class Settings:
     """The fewest conditions that a host can hold so that the holes of a report trap.
 
-    `closes` are the instructions that they close and `remains` those that no setting does; `verified` says whether, with
-    the settings added to H, Theorem 1 was asked again of the instructions that they close, and holds of them.
+    `closes` are the instructions that they close, `remains` the others: `conflicts` are those among them that have a
+    condition of their own, which no host holds beside these settings, `unfound` those for which none was found though that
+    there is none is not proved. `verified` says whether, with the settings added to H, Theorem 1 was asked again of the
+    instructions that they close, and holds of them.
     """
 
     held: tuple[str, ...]
     closes: tuple[str, ...]
     remains: tuple[str, ...]
     verified: Truth
+    conflicts: tuple[str, ...] = ()
+    unfound: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

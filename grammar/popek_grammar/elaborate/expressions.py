@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 
 from lark import Tree
 
@@ -13,6 +14,7 @@ from popek_grammar.elaborate.context import Context, Node, show, tree
 from popek_grammar.elaborate.directions import BOOL, NeedsContext, check, condition, fitted, infer, value
 from popek_grammar.elaborate.matching import exhaustive, member_code, mode_code, patterns
 from popek_grammar.elaborate.places import read
+from popek_grammar.elaborate.ranges import each_element
 from popek_grammar.elaborate.types import set_of
 
 # -- down ------------------------------------------------------------------------------------------------------------
@@ -151,6 +153,9 @@ def _inferred_cond(ctx: Context, test: Node, yes: Node, no: Node) -> m.Expr:
 
 
 def _compare(ctx: Context, node: Node, left: Node, op: str, right: Node) -> m.Expr:
+    if several := each_element(ctx, left):
+        alone: list[m.Expr] = [_compare(ctx, node, one, op, right) for one in several]
+        return reduce(lambda before, one: m.Binary("and", before, one, BOOL), alone)
     try:
         type_ = _either(ctx, left, right).type
     except NeedsContext:

@@ -55,6 +55,8 @@ def read(ctx: Context, node: Node) -> m.Expr:
             return m.Slice(operand, top, bottom, m.Bits(top - bottom + 1))
         case "slice_from", [inner, start, width]:
             return _slice_from(ctx, inner, start, width)
+        case "range_of", _:
+            ctx.fail("E0269", "a range of elements is no value", node, help="it is compared, on the left: open[0..7] == 0")
     ctx.fail("E0260", "this is not a value", node)
 
 

@@ -27,19 +27,27 @@ WORDS = "abcdef"
 SETS = st.lists(st.frozensets(st.sampled_from(WORDS), min_size=1, max_size=4), max_size=5)
 
 
-@given(SETS, SETS)
+GROUPS = st.dictionaries(st.sampled_from("PQR"), SETS, max_size=3)
+
+
+@given(GROUPS, SETS)
 @settings(max_examples=60, deadline=None)
-def test_the_hitting_set_is_smallest(clauses: list[frozenset[str]], conflicts: list[frozenset[str]]) -> None:
-    def stands(chosen: frozenset[str]) -> bool:
-        return all(clause & chosen for clause in clauses) and not any(conflict <= chosen for conflict in conflicts)
+def test_the_hitting_set_hits_most_and_is_smallest(
+    groups: dict[str, list[frozenset[str]]], conflicts: list[frozenset[str]]
+) -> None:
+    """As many groups as any set hits, and no set that hits as many is smaller."""
+
+    def hits(chosen: frozenset[str]) -> frozenset[str]:
+        return frozenset(name for name, clauses in groups.items() if all(clause & chosen for clause in clauses))
 
     every = [frozenset(some) for size in range(len(WORDS) + 1) for some in combinations(WORDS, size)]
-    least = next((chosen for chosen in every if stands(chosen)), None)
-    found = hitting(sorted(clauses, key=sorted), conflicts, WORDS)
-    assert (found is None) == (least is None)
-    if found is not None and least is not None:
-        assert stands(found)
-        assert len(found) == len(least)
+    possible = [chosen for chosen in every if not any(conflict <= chosen for conflict in conflicts)]
+    most = max(len(hits(chosen)) for chosen in possible)
+    found, hit = hitting(groups, conflicts, WORDS)
+    assert found in possible
+    assert hits(found) >= hit
+    assert len(hit) == most
+    assert len(found) == next(len(chosen) for chosen in possible if len(hits(chosen)) == most)
 
 
 TEXT = """

@@ -1,0 +1,81 @@
+"""What a monitor could hold: comparisons of held state that an instruction makes, and how the language says them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from popek_checker.virtualizability.copies import holds, pieces
+from popek_checker.virtualizability.questions import TWIN, Subject
+from popek_grammar import machine as m
+from popek_grammar.elaborate.assumptions import assumption
+from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.saying import Unsayable, say
+from popek_grammar.meaning.state import State
+from popek_grammar.meaning.terms import Term
+from popek_grammar.text.diagnostics import SpecError
+
+HELD = (m.Role.CONTROL, m.Role.MAP)
+"""The roles of what a monitor sets while a guest runs, and no guest sees set: the rest of C is the mode, and inputs."""
+
+
+def held_state(machine: m.Machine) -> frozenset[str]:
+    """The control and map state, under the host copy's names."""
+    return frozenset(name + TWIN for name, piece in pieces(machine) if piece.role in HELD)
+
+
+def trapping(subject: Subject) -> list[Term]:
+    """The atoms that decide whether the deprivileged run traps."""
+    host = subject.host_copy
+    return atoms(subject, [host.ok, *(trap.condition for trap in host.outcome.traps)])
+
+
+def atoms(subject: Subject, roots: Sequence[Term]) -> list[Term]:
+    """Comparisons over held state alone that occur in `roots`, and their negations; equalities first.
+
+    A bit that is not 1 is said to be 0.
+    """
+    held = held_state(subject.machine)
+    found = [term for term in t.postorder(roots) if term.op in ("eq", "ult", "slt") and only(term, held)]
+    signed = [(negative, atom) for atom in found for negative in (False, True)]
+    signed.sort(key=lambda pair: (pair[0], len(t.postorder([pair[1]])), pair[1].key))
+    return list(dict.fromkeys(_denied(atom) if negative else atom for negative, atom in signed))
+
+
+def only(term: Term, held: frozenset[str]) -> bool:
+    """Whether `term` speaks of held state, and of nothing else."""
+    leaves = t.free([term])
+    return bool(leaves) and all(leaf.name in held for leaf in leaves)
+
+
+def _denied(atom: Term) -> Term:
+    if atom.op == "eq" and atom.args[0].width == 1 and atom.args[1].is_const:
+        return t.eq(atom.args[0], t.const(1 - atom.args[1].value, 1))
+    return t.not_(atom)
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+def said(machine: m.Machine, before: State, condition: Term) -> str | None:
+    """A condition on the host's state `before` as an author would assume it; None when the language has no words for it.
+
+    What is said is read again: words that mean another term are none.
+    """
+    text = words(machine, condition)
+    return text if text is not None and meaning(machine, before, text) is condition else None
+
+
+def words(machine: m.Machine, condition: Term) -> str | None:
+    """The text of a condition, not read again."""
+    try:
+        return say(machine, condition, lambda name: name.removesuffix(TWIN))
+    except Unsayable:
+        return None
+
+
+def meaning(machine: m.Machine, before: State, text: str) -> Term | None:
+    """What a condition says of the state `before`; None when it is no condition on this machine."""
+    try:
+        return holds(machine, before, assumption(machine, text))
+    except SpecError:
+        return None
