@@ -10,6 +10,7 @@ from popek_grammar import machine as m
 
 NO_CODE = (m.Span, m.Bits, m.Bool, m.Mode, m.EnumType, m.Unit)
 """Parts of typed trees that hold no expressions."""
+LOADS, STORES = ("load", "load_as"), ("store", "store_as")
 
 
 @dataclass(slots=True)
@@ -84,6 +85,7 @@ def _note(machine: m.Machine, node: object, found: Effects) -> None:
             found.calls.add(name)
         case m.Builtin(name):
             found.builtins.add(name)
+            _note_access(machine, name, found)
         case m.Cause(name):
             found.causes.add(name)
         case m.Fault(kind):
@@ -96,6 +98,31 @@ def _note(machine: m.Machine, node: object, found: Effects) -> None:
             found.writes.update(written(machine, [node]))
         case _:
             pass
+
+
+def _note_access(machine: m.Machine, name: str, found: Effects) -> None:
+    """Accesses find what state is mapped into memory, and a part of it that is stored is written into the rest."""
+    places = [mapped.place for mapped in machine.mapped]
+    if name in LOADS:
+        found.add(effects(machine, *(_read(place) for place in places)))
+    if name in STORES:
+        found.add(effects(machine, *(_read(place) for place in places)))
+        found.writes |= written(machine, places)
+
+
+def _read(place: m.Place) -> object:
+    """What reads a place, as far as effects go."""
+    match place:
+        case m.ScalarPlace(name):
+            return m.ReadScalar(name, m.Bits(place.width))
+        case m.ElementPlace(array, index):
+            return m.ReadElement(array, index, m.Bits(place.width))
+        case m.RegisterPlace(register, index):
+            return m.ReadRegister(register, index, m.Bits(place.width))
+        case m.SlicePlace(inner):
+            return _read(inner)
+        case m.ConcatPlace(parts):
+            return tuple(_read(part) for part in parts)
 
 
 # -- names of state --------------------------------------------------------------------------------------------------
