@@ -50,6 +50,27 @@ def _view(machine: Machine, item: str) -> View:
     raise click.UsageError(f"{machine.name} has nothing called `{item}`" + (f"; did you mean {near}?" if near else ""))
 
 
+def causes_of(machine: Machine, names: Sequence[str], format_: str, timeout: float) -> str:
+    """The tables of causes of instructions, as text or JSON (a list of tables); all instructions, where none is named."""
+    from popek_checker.explanation.causes import causes
+    from popek_checker.solver.smt import Smt
+
+    smt = Smt(timeout)
+    tables = [table for name in names or machine.instructions for table in causes(machine, _instruction(machine, name), smt)]
+    return json.dumps([as_json(each) for each in tables], indent=2) if format_ == "json" else "\n\n".join(map(as_text, tables))
+
+
+def _instruction(machine: Machine, name: str) -> str:
+    """The name of an instruction, or of one with a CSR: `csrrw(satp)`."""
+    from popek_checker.virtualizability.decide import items
+
+    known = {*machine.instructions, *(item.label for item in items(machine))}
+    if name in known:
+        return name
+    near = suggest(name, [*machine.instructions, *known])
+    raise click.UsageError(f"{machine.name} has no instruction `{name}`" + (f"; did you mean {near}?" if near else ""))
+
+
 def access_by_mode(machine: Machine, name: str) -> dict[str, str]:
     """For each mode whether the instruction traps: derived from its meaning, not from a declaration."""
     from popek_checker.explanation.access_modes import derived_access

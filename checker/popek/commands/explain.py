@@ -17,6 +17,7 @@ from popek.working import executor, progress
 EXAMPLES = """
 popek explain riscv mret
 popek explain ia32 --virtual
+popek explain hypervisor sret --causes
 popek explain SPEC --format html -o machine.html
 popek explain --gallery --pages DIR
 """
@@ -31,12 +32,13 @@ popek explain --gallery --pages DIR
     "--pages", type=click.Path(file_okay=False), metavar="DIR", help="The gallery in DIR/index.html, beside a page a machine."
 )
 @click.option("--virtual", is_flag=True, help="What becomes of a guest's instructions: executed, trapped on, or emulated.")
+@click.option("--causes", is_flag=True, help="How instructions end, by mode and setting: the first cause that applies.")
 @options.formats(("text", "json", "html"), "html: a page of the whole machine, or of the gallery.")
 @options.output("Write here instead of standard output.")
 @options.deciding
 def command(
     names: tuple[str, ...], instructions: tuple[str, ...], config: str | None, gallery: bool, pages: str | None, virtual: bool,
-    format_: str, output: str | None, jobs: int, timeout: float, no_cache: bool,
+    causes: bool, format_: str, output: str | None, jobs: int, timeout: float, no_cache: bool,
 ) -> int:  # fmt: skip
     """Explain a machine, or an ITEM of it.
 
@@ -52,6 +54,13 @@ def command(
     if not names:
         raise click.UsageError("explain takes a SPEC, then ITEMs of it; --gallery takes any number of SPECs")
     spec, *items = names
+    if causes and (virtual or format_ == "html"):
+        raise click.UsageError("--causes gives a table of its own, as text or JSON")
+    if causes:
+        from popek.explaining import causes_of
+
+        emit(causes_of(load(spec, config), (*items, *instructions), format_, timeout), output)
+        return 0
     if items and (virtual or format_ == "html"):
         raise click.UsageError(f"ITEMs ({', '.join(items)}) are explained as text or JSON; --virtual takes --instr NAME,...")
     if virtual and format_ == "html":

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from popek_checker.explanation.explain_views import (
+    CausesView,
     EncodingView,
+    Ending,
     FieldView,
     GuardView,
     InstructionView,
@@ -19,7 +21,9 @@ from popek_checker.explanation.explain_views import (
 from popek_checker.explanation.paging import Shape
 
 SHOWN = 8
-"""Encodings drawn before the rest are only counted."""
+"""Encodings drawn, or CSRs named, before the rest are only counted."""
+FEW = 3
+"""Pieces of state named that decide between two ends."""
 
 
 def as_text(view: View) -> str:
@@ -33,6 +37,8 @@ def as_text(view: View) -> str:
             lines = _translation(view)
         case MachineView():
             lines = _machine(view)
+        case CausesView():
+            lines = _causes(view)
         case _:
             assert_never(view)
     return "\n".join(line.rstrip() for line in lines)
@@ -128,6 +134,25 @@ def _machine(view: MachineView) -> list[str]:
     lines += [f"  translation  {', '.join(view.translations)}"] if view.translations else []
     lines += [f"  theorems     {', '.join(view.theorems)}"] if view.theorems else []
     return [*lines, *_roles("state", view.state)]
+
+
+def _causes(view: CausesView) -> list[str]:
+    parts = f" with {', '.join(view.parts[:SHOWN])}" if view.parts else ""
+    more = f" and {len(view.parts) - SHOWN} more" if len(view.parts) > SHOWN else ""
+    lines = [f"causes of {view.instruction}{parts}{more}, the first that applies"]
+    rows = [(", ".join(row.modes) or "any", " and ".join(row.setting) or "any", _ends(row.endings)) for row in view.rows]
+    return [*lines, *_columns([("mode", "setting", "ends"), *rows])]
+
+
+def _ends(endings: Sequence[Ending]) -> str:
+    """`illegal_instruction by rs1, else completes`."""
+    told = []
+    for number, ending in enumerate(endings, 1):
+        last = number == len(endings)
+        names = [name for name in ending.by if name != "the access"]
+        by = "" if last or not names else f" by {', '.join(names[:FEW])}{' ..' if len(names) > FEW else ''}"
+        told.append(f"{ending.cause or 'completes'}{by}{'' if ending.sure else ' (not decided)'}")
+    return ", else ".join(told)
 
 
 # -- pieces ----------------------------------------------------------------------------------------------------------

@@ -56,6 +56,36 @@ class InstructionView:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """A trap of this cause, or completion (None); `by` names what decides whether it is this end, where a setting does not.
+
+    Not `sure`: that some state leads to it could not be decided in time.
+    """
+
+    cause: str | None
+    by: tuple[str, ...]
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """In these modes, with this setting (conditions that hold together; none: any), the ends by priority."""
+
+    modes: tuple[str, ...]
+    setting: tuple[str, ...]
+    endings: tuple[Ending, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CausesView:
+    """How an instruction ends, by mode and setting; with `parts`, of one that picks a CSR, the CSRs with which it is so."""
+
+    instruction: str
+    parts: tuple[str, ...]
+    rows: tuple[SettingRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FieldView:
     """A field of a register. `legal` and `reset` are words, empty when everything goes or nothing is said."""
 
@@ -139,4 +169,4 @@ class MachineView:
     theorems: tuple[str, ...]
 
 
-View: TypeAlias = InstructionView | RegisterView | TranslationView | MachineView
+View: TypeAlias = InstructionView | RegisterView | TranslationView | MachineView | CausesView
