@@ -17,7 +17,7 @@ from popek_grammar.text.diagnostics import SpecError
 
 Progress: TypeAlias = "Callable[[int, int, str], None]"
 
-KINDS = ("control", "location", "mode", "config", "trap")
+KINDS = ("control", "location", "mode", "config", "joint", "trap", "below")
 """The kinds of sensitivity that a violation can have, in the order of the theory."""
 
 
@@ -104,7 +104,7 @@ def entry(report: Report) -> Entry:
 
 def by_kind(holes: Iterable[Summary]) -> tuple[tuple[str, int], ...]:
     """How many violations there are of each kind; one instruction may be of several."""
-    found = [row.kind.removesuffix(" sensitive").split("+") for row in holes]
+    found = [row.kinds for row in holes]
     counts = {kind: sum(kind in kinds for kinds in found) for kind in KINDS}
     return tuple((kind, count) for kind, count in counts.items() if count)
 

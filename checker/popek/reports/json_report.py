@@ -101,6 +101,7 @@ def instruction(summary: Summary) -> dict[str, Any]:
         "control_sensitive": boolean(summary.truth("control_sensitive")),
         "behaviour_sensitive": list(summary.behaviour),
         "trap_sensitive": boolean(summary.truth("trap_sensitive")),
+        "sensitive_below": boolean(summary.truth("below")),
         "user_sensitive": boolean(summary.truth("user_sensitive")),
         "exact": exact(summary.exact),
         "verdict": summary.verdict,

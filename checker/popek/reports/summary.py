@@ -50,19 +50,23 @@ class Summary:
         return {Truth.NO: "ok", Truth.YES: "violation", Truth.UNKNOWN: "unknown"}[self.violation]
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of sensitivity found; `below` is of a mode below the real one."""
+        words = ["control"] if self.truth("control_sensitive") is Truth.YES else []
+        words += [kind.partition(":")[0] for kind in self.behaviour]
+        words += ["trap"] if self.truth("trap_sensitive") is Truth.YES else []
+        words += ["below"] if self.truth("below") is Truth.YES else []
+        return tuple(dict.fromkeys(words))
+
+    @property
     def kind(self) -> str:
         """The class in the words of the theory."""
-        words = []
-        if self.truth("control_sensitive") is Truth.YES:
-            words.append("control")
-        words += [kind.partition(":")[0] for kind in self.behaviour]
-        if self.truth("trap_sensitive") is Truth.YES:
-            words.append("trap")
-        if not words and self.truth("below") is Truth.YES:
+        words = [kind for kind in self.kinds if kind != "below"]
+        if not words and self.kinds:
             return "sensitive below"
         if not words:
             return "innocuous" if self.sensitive is Truth.NO else "unknown"
-        return "+".join(dict.fromkeys(words)) + " sensitive"
+        return "+".join(words) + " sensitive"
 
     @property
     def reason(self) -> str:
@@ -134,9 +138,13 @@ def _fields(row: Row, *truths: Truth) -> list[str]:
     return [f.question.removeprefix("config:") for f in row.findings if f.question.startswith("config:") and f.truth in truths]
 
 
+BEYOND_SETTINGS = ("control_sensitive", "mode", "location", "joint", "trap_sensitive", "below")
+"""The questions about all that an instruction can be sensitive to but settings and inputs."""
+
+
 def _shown_inputs(row: Row, inputs: Mapping[str, str]) -> list[str]:
     """The inputs that a hole shows, where that is certainly all that it is sensitive to; else nothing."""
-    worse = disjunction(row.truth(question) for question in ("control_sensitive", "mode", "location", "joint", "trap_sensitive"))
+    worse = disjunction(row.truth(question) for question in BEYOND_SETTINGS)
     shown = _fields(row, Truth.YES, Truth.UNKNOWN)
     return shown if worse is Truth.NO and all(name in inputs for name in shown) else []
 

@@ -18,6 +18,7 @@ from popek_checker.virtualizability.copies import Copy, copy, pieces, start
 from popek_checker.virtualizability.decide import Item, item_operands, items
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.saying import Unsayable, say
 from popek_grammar.meaning.terms import Term
 
 DEEPEST, MOST = 8, 24
@@ -68,7 +69,7 @@ def _rows(machine: m.Machine, made: Copy, smt: Smt) -> Iterator[SettingRow]:
     ends = [(trap.cause, trap.condition) for trap in made.outcome.traps]
     table = Table(settings, made.facts, smt)
     for chosen, endings in table.split(Branch((), joined((*ends, ("", made.ok)))), DEEPEST):
-        yield SettingRow((), tuple(said(atom) for atom in chosen), endings)
+        yield SettingRow((), tuple(said(machine, atom) for atom in chosen), endings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,30 +195,12 @@ def _deciding(condition: Term) -> Iterator[str]:
             waiting.extend(reversed(term.args))
 
 
-# -- words -----------------------------------------------------------------------------------------------------------
-
-
-def said(atom: Term) -> str:
-    """An atom as an author would write it: `mstatus.TSR == 1`."""
-    denied = atom.op == "not"
-    inner = atom.args[0] if denied else atom
-    left, right = inner.args
-    if inner.op == "eq" and denied and left.width == 1 and right.is_const:
-        return f"{_side(left)} == {1 - right.value}"
-    signs = {"eq": ("==", "!="), "ult": ("<", ">="), "slt": ("<s", ">=s")}[inner.op]
-    return f"{_side(left)} {signs[denied]} {_side(right)}"
-
-
-def _side(term: Term) -> str:
-    match term.op:
-        case "const":
-            return str(term.value) if term.value < 10 else hex(term.value)
-        case "var":
-            return term.name
-        case "extract":
-            hi, lo = t.bounds(term)
-            return f"{_side(term.args[0])}[{lo}]" if hi == lo else f"{_side(term.args[0])}[{hi}:{lo}]"
-        case "apply":
-            return f"{term.name}[{', '.join(_side(arg) for arg in term.args)}]"
-        case _:
-            return t.render(term, 3)
+def said(machine: m.Machine, atom: Term) -> str:
+    """An atom as an author would write it, `mstatus.TSR == 1`; as a term, where the language has no words for it."""
+    inner = atom.args[0]
+    try:
+        if atom.op == "not" and inner.op == "eq" and inner.args[0].width == 1 and inner.args[1].is_const:
+            return f"{say(machine, inner.args[0])} == {1 - inner.args[1].value}"
+        return say(machine, atom)
+    except Unsayable:
+        return t.render(atom)

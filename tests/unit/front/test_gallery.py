@@ -15,7 +15,7 @@ from command import popek
 from machines import SPEC
 from popek.checking import Settings
 from popek.codes import AS_EXPECTED, BAD_INPUT
-from popek.gallery import Entry, Found, found
+from popek.gallery import Entry, Found, by_kind, found
 from popek.reports.counts import Regions, regions
 from popek.reports.euler import euler
 from popek.reports.gallery_report import as_html, as_json, as_text
@@ -68,6 +68,14 @@ def test_a_broken_machine_does_not_stop_the_others(entries: list[Entry], broken:
 def test_what_is_open_is_in_no_set() -> None:
     row = Row("x", "", (Finding("privileged", Truth.NO), Finding("mode", Truth.UNKNOWN)))
     assert regions([Summary("x", (row,))]) == Regions(open=("x",))
+
+
+def test_every_kind_of_sensitivity_is_counted() -> None:
+    """What shows only with several things apart, or below the real mode, is of a kind too."""
+    told = {"joint": ("joint",), "config:*": ("config",), "below": ("below",), "trap_sensitive": ("trap",)}
+    for question, kinds in told.items():
+        row = Row("x", "", (Finding("privileged", Truth.NO), Finding(question, Truth.YES)))
+        assert by_kind([Summary("x", (row,))]) == tuple((kind, 1) for kind in kinds)
 
 
 def test_the_schema_of_the_json(entries: list[Entry]) -> None:
