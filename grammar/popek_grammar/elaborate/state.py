@@ -46,7 +46,9 @@ def _memory(ctx: Context, node: Tree[Token], name: str, type_: Tree[Token], more
 
 
 def fresh(ctx: Context, node: Node, name: str) -> None:
-    """Reports a name that state of some kind has already."""
+    """Reports a name that is taken: by state of some kind already, or by what every body calls its instruction's own."""
+    if name in ("insn", "next_pc"):
+        ctx.fail("E0209", f"`{name}` is what a body calls the instruction's own; state of that name would be hidden", node)
     known = ctx.scalars.get(name) or ctx.arrays.get(name) or ctx.registers.get(name)
     if known is not None:
         ctx.report("E0203", f"`{name}` is declared twice", node, other=("first declared here", known.span))
