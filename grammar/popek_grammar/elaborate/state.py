@@ -61,11 +61,12 @@ def scalar(
     width = max(1, ctx.width(type_))
     if isinstance(type_, m.Mode):
         legal = tuple(sorted((code, code) for _, code in ctx.modes.members))
-    reset = _reset(ctx, more.reset, type_, width)
+    reset = reset_value(ctx, more.reset, type_, width)
     return m.Scalar(name, type_, width, more.role, reset, legal, "", ctx.span(node))
 
 
-def _reset(ctx: Context, node: Node | None, type_: m.Type, width: int) -> int | None:
+def reset_value(ctx: Context, node: Node | None, type_: m.Type, width: int) -> int | None:
+    """What state of so many bits holds after reset: a constant that fits, or nothing is said."""
     if node is None:
         return None
     made = check(ctx, node, type_ if not isinstance(type_, m.Bits) else m.Bits(width))

@@ -99,7 +99,7 @@ def test_a_machine_without_modes_is_2(tmp_path: Path) -> None:
     """There is nothing to virtualize; it ended in a traceback."""
     text = tmp_path / "plain.isa"
     text.write_text(
-        "isa plain { encoding big parcel 8 }\nstate { pc : bits(8); ram : mem(8 -> 8) }\ninstr n { enc 00000000; do { pc = 0 } }\n"
+        "isa plain { encoding big parcel 8 }\nstate { pc : bits(8); ram : mem(8 -> 8) }\ninstr n { enc 00000000; do { } }\n"
     )
     ended = popek("check", str(text))
     assert ended.returncode == 2
