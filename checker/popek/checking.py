@@ -173,6 +173,9 @@ def whole_report(target: Target, settings: Settings, pool: Executor | None, cach
         from popek_checker.virtualizability.check import check
 
         machine = target.machine
+        if not machine.modes.members:
+            hint = "modes { user = 0 < supervisor = 1 }"
+            raise click.UsageError(f"{machine.name} declares no modes, so there is no guest and no host to ask about: {hint}")
         store = Cache(default_path()) if caching else None
         report = check(machine, settings.asked, pool, store, tell)
         if settings.cross_check:

@@ -16,7 +16,7 @@ from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Run
 from popek_grammar.meaning.state import State, symbolic
 from popek_grammar.meaning.terms import Term
-from popek_grammar.meaning.traps import enter_stack
+from popek_grammar.meaning.traps import enter_stack, return_from
 from popek_grammar.text.diagnostics import Diagnostics
 
 
@@ -26,8 +26,9 @@ def check_entries(machine: m.Machine, found: Diagnostics) -> None:
     returned = effects(machine, [i.body for i in machine.instructions.values()], list(machine.functions.values())).returns
     for stack in machine.trap_stacks.values():
         _sets_the_counter(machine, stack, found)
+        before = len(found.found)
         _keeps(machine, stack, functions, found)
-        if stack.name in returned:
+        if stack.name in returned and len(found.found) == before:
             _finds_again(machine, stack, functions, found)
 
 
@@ -157,6 +158,8 @@ def _finds_again(machine: m.Machine, stack: m.TrapStack, functions: dict[str, Ef
     for save in stack.saves:
         if known and save.restore is not None:
             _same_place(machine, stack, save, found)
+    if known:
+        _restores(machine, stack, found)
 
 
 def _known(
@@ -191,6 +194,19 @@ def _same_place(machine: m.Machine, stack: m.TrapStack, save: m.Save, found: Dia
         shown_as = f"saved at {t.render(moved[0])}, looked for at {t.render(moved[1])}, by the state before the trap"
         hint = "let `before` make the change, and bind the name after it"
         found.error("E0457", message, save.span, shown_as, help=hint)
+
+
+def _restores(machine: m.Machine, stack: m.TrapStack, found: Diagnostics) -> None:
+    """W0410: of what the entry changes, a return leaves nothing as the entry left it: saved it may be, but not as a place."""
+    run, _ = _started(machine)
+    enter_stack(run, stack)
+    return_from(run, stack)
+    left = effects(machine, stack.leaves).writes | set(stack.clobbers)
+    for line in stack.enters:
+        for name in sorted(written(machine, [line.place]) & machine.scalars.keys() - left):
+            if all(term.name != name for term in t.free([run.state.scalars[name]])):
+                message = f"return_from {stack.name} leaves {name} as the entry set it: no `save` line restores it"
+                found.warning("W0410", message, line.span, help=f"save {name} -> ..., or set it in a `leave` line")
 
 
 def _indices(place: m.Place) -> Iterator[m.Expr]:

@@ -9,10 +9,10 @@ from lark import Token, Tree
 
 from popek_grammar import machine as m
 from popek_grammar.elaborate.attributes import Attributes, attributes
-from popek_grammar.elaborate.constants import constant, number
+from popek_grammar.elaborate.constants import number
 from popek_grammar.elaborate.context import Context, Node
 from popek_grammar.elaborate.directions import check
-from popek_grammar.elaborate.state import fresh, scalar
+from popek_grammar.elaborate.state import fresh, reset_value, scalar
 from popek_grammar.elaborate.statements import block, guard
 from popek_grammar.elaborate.types import bits_type, set_of
 
@@ -114,7 +114,7 @@ def _field(
     made = _rule(ctx, made, access if isinstance(access, Tree) else None, hi - lo + 1)
     if made.state is not None:
         if more.reset is None and inherited.reset is not None:
-            whole = constant(ctx, inherited.reset) or 0
+            whole = reset_value(ctx, inherited.reset, m.Bits(width), width) or 0
             more.reset = Tree("int", [Token("INT", str(whole >> lo & (1 << (hi - lo + 1)) - 1))])
         _store(ctx, made, state, hi - lo + 1, count, more, node)
     if isinstance(access, Tree):

@@ -46,7 +46,9 @@ def _memory(ctx: Context, node: Tree[Token], name: str, type_: Tree[Token], more
 
 
 def fresh(ctx: Context, node: Node, name: str) -> None:
-    """Reports a name that state of some kind has already."""
+    """Reports a name that is taken: by state of some kind already, or by what every body calls its instruction's own."""
+    if name in ("insn", "next_pc"):
+        ctx.fail("E0209", f"`{name}` is what a body calls the instruction's own; state of that name would be hidden", node)
     known = ctx.scalars.get(name) or ctx.arrays.get(name) or ctx.registers.get(name)
     if known is not None:
         ctx.report("E0203", f"`{name}` is declared twice", node, other=("first declared here", known.span))
@@ -59,11 +61,12 @@ def scalar(
     width = max(1, ctx.width(type_))
     if isinstance(type_, m.Mode):
         legal = tuple(sorted((code, code) for _, code in ctx.modes.members))
-    reset = _reset(ctx, more.reset, type_, width)
+    reset = reset_value(ctx, more.reset, type_, width)
     return m.Scalar(name, type_, width, more.role, reset, legal, "", ctx.span(node))
 
 
-def _reset(ctx: Context, node: Node | None, type_: m.Type, width: int) -> int | None:
+def reset_value(ctx: Context, node: Node | None, type_: m.Type, width: int) -> int | None:
+    """What state of so many bits holds after reset: a constant that fits, or nothing is said."""
     if node is None:
         return None
     made = check(ctx, node, type_ if not isinstance(type_, m.Bits) else m.Bits(width))

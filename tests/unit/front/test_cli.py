@@ -93,3 +93,14 @@ def test_format_is_idempotent(tmp_path: Path) -> None:
     file.write_text((SPEC / "pg1974.isa").read_text())
     assert popek("fmt", str(file)).returncode == 0
     assert popek("fmt", "--check", str(file)).returncode == 0
+
+
+def test_a_machine_without_modes_is_2(tmp_path: Path) -> None:
+    """There is nothing to virtualize; it ended in a traceback."""
+    text = tmp_path / "plain.isa"
+    text.write_text(
+        "isa plain { encoding big parcel 8 }\nstate { pc : bits(8); ram : mem(8 -> 8) }\ninstr n { enc 00000000; do { } }\n"
+    )
+    ended = popek("check", str(text))
+    assert ended.returncode == 2
+    assert "plain declares no modes" in ended.stderr

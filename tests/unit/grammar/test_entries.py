@@ -114,6 +114,20 @@ def test_a_line_that_is_wrong_is_all_that_is_told() -> None:
         assert [p.code for p in found if p.severity == "error"] == ["E0201"]
 
 
+def test_a_return_that_leaves_the_mode_is_told_of() -> None:
+    """The mode is kept, in a word, and nothing puts it back: the program goes on in S."""
+    for save, more, warned in (
+        ("save sr -> ram[2]", "", ["mode"]),
+        ("save sr -> ram[2]", "leave mode = U", []),
+        ("save sr -> ram[2]; save mode -> ram[3]", "", []),
+        ("save packed() -> ram[2]", "", ["mode", "sr.T"]),
+    ):
+        text = TEXT.format(before="", save=f"{PC}; {save}", more=more, ret="return_from S")
+        _, found = elaborate_with_problems(load_texts({"s.isa": text}))
+        told = [p.message.split()[3] for p in found if p.code == "W0410"]
+        assert (told, [p.code for p in found if p.severity == "error"]) == (warned, [])
+
+
 # -- return ----------------------------------------------------------------------------------------------------------
 
 PUSHED = "save pc -> ram[p] @ ram[p + 1]; save sr.T -> ram[p + 2][0]; save mode -> ram[p + 3]"

@@ -32,3 +32,12 @@ def test_a_function_cannot_be_called_write() -> None:
     )
     _, found = elaborate_with_problems(load_texts({"t.isa": text}))
     assert [(p.code, p.span.line, p.span.column) for p in found] == [("E0209", 6, 4)]
+
+
+@pytest.mark.parametrize("name", ["insn", "next_pc"])
+def test_state_is_not_called_what_bodies_call_the_instruction(name: str) -> None:
+    """It was declared, and every body that read it got the built-in."""
+    _, found = elaborate_with_problems(
+        load_texts({"t.isa": TEXT.format(word="b").replace("b : bits(8);", f"b : bits(8); {name} : bits(8);")})
+    )
+    assert [p.code for p in found if p.severity == "error"] == ["E0209"]

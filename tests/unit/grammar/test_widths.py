@@ -158,3 +158,12 @@ def test_a_fragment_binds_digits_of_a_width() -> None:
     assert refusals("D = k", first="0", second="1") == []
     assert refusals("A = 1", first="0b00", second="0b001") == ["E0236"]
     assert refusals("A = three(k)", first="0", second="0b001") == []
+
+
+@pytest.mark.parametrize(("reset", "code"), [("0x1ff", "E0233"), ("A", "E0211"), ("K << 4", None), ("0x70", None)])
+def test_the_reset_of_a_whole_register_must_fit(reset: str, code: str | None) -> None:
+    """Shared out to the fields, it was cut, or zero where it was no number."""
+    register = f"register r : bits(8) reset {reset} {{ H[7:4] rw; L[3:0] rw }}\ninstr one"
+    made, found = elaborate_with_problems(load_texts({"t.isa": text("A = r").replace("instr one", register)}))
+    assert [p.code for p in found if p.severity == "error"] == ([code] if code else [])
+    assert code or (made is not None and made.scalars["r.H"].reset == 7)
