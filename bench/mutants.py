@@ -23,8 +23,8 @@ INTRODUCTION = """# Mutants
 
 One fault at a time in every shipped machine, in its first configuration, under its first claim. A fault is noticed by an error or
 a warning that was not there, or by a verdict of an instruction that changes. Tried here: every deletion of a `guard`, `save` or
-`warl` line, and {each} of each other kind in each machine, evenly over its text. Written by `python -m bench mutants`; so is, with
-every fault, `python -m bench mutants_all`.
+`warl` line, and {each} of each other kind in each machine, evenly over its text. Written by `python -m bench mutants`; with every
+fault, by `python -m bench mutants_all`.
 """
 
 
