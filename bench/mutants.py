@@ -16,14 +16,15 @@ from popek_checker.virtualizability.options import Options
 from popek_grammar.elaborate import configurations, elaborate
 from popek_grammar.text.source import SourceSet, load_file
 
-EACH = 3
-"""Faults tried of each kind in each machine."""
+EACH = 4
+"""Faults tried of each kind in each machine, deletions apart, which are few and all tried."""
 
 INTRODUCTION = """# Mutants
 
 One fault at a time in every shipped machine, in its first configuration, under its first claim. A fault is noticed by an error or
-a warning that was not there, or by a verdict of an instruction that changes. Tried here: {each} of each kind in each machine,
-evenly over its text. `python -m bench mutants` writes this page so; `python -m bench mutants_all`, with every fault.
+a warning that was not there, or by a verdict of an instruction that changes. Tried here: every deletion of a `guard`, `save` or
+`warl` line, and {each} of each other kind in each machine, evenly over its text. Written by `python -m bench mutants`; with every
+fault, by `python -m bench mutants_all`.
 """
 
 
@@ -53,9 +54,9 @@ def tried(spec: str, each: int | None) -> tuple[str, list[Fate]]:
 
 
 def faults(sources: SourceSet, each: int | None) -> list[Mutant]:
-    """As many of each kind as wanted, all of them for None."""
-    every = [*deletions(sources.texts), *replacements(sources)]
-    return every if each is None else sample(every, each)
+    """Every deletion, and of the other kinds as many as wanted, all of them for None."""
+    others = list(replacements(sources))
+    return [*deletions(sources.texts), *(others if each is None else sample(others, each))]
 
 
 # -- the document ----------------------------------------------------------------------------------------------------
