@@ -9,9 +9,9 @@ from popek_grammar.elaborate import elaborate
 from popek_grammar.elaborate.assumptions import assumption
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Run
-from popek_grammar.meaning.views import View
 from popek_grammar.meaning.saying import say
 from popek_grammar.meaning.state import symbolic
+from popek_grammar.meaning.views import View
 from popek_grammar.text.diagnostics import SpecError
 from popek_grammar.text.source import load_texts
 
