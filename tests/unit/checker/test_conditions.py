@@ -126,16 +126,19 @@ def test_a_condition_leaves_something_to_trap() -> None:
     assert (found.condition, found.closable) == ((), Truth.NO)
 
 
-def test_a_memory_trap_is_no_condition() -> None:
-    """With nothing of memory reachable every access faults: true of all instructions, and no setting of a guard."""
+def test_a_memory_trap_is_a_trap() -> None:
+    """As for `privileged`: with nothing of memory reachable every access faults, and the settings verified say so."""
     text = HEAD.replace(
         "otherwise", "translation t for S, U { va 8\n page 2\n if va >= zext(base) { fault f }\n yield va }\notherwise"
     )
     text += "instr get { enc 00000001 000000 r:2\n do { R[r] = shown + load(0) } }\n"
     text += "theorem one { for S at U\n memory translated\n show theorem1 }"
-    (only,) = check(elaborate(load_texts({"t.isa": text})), Options()).rows
+    report = check(elaborate(load_texts({"t.isa": text})), Options())
+    (only,) = report.rows
     assert only.violation is Truth.YES
-    assert only.condition == ()
+    assert only.condition == ("base == 0",)
+    assert report.settings is not None
+    assert (report.settings.held, report.settings.verified) == (("base == 0",), Truth.YES)
 
 
 def test_products_on_top_of_facts_without_any_are_real() -> None:
