@@ -113,16 +113,11 @@ def _questions(subject: Subject, needs: Set[str], full: bool) -> Iterator[str]:
 
 
 def behaviours(smt: Smt, subject: Subject, needs: Set[str], full: bool) -> Iterator[tuple[Finding, Ask | None]]:
-    """What of the behaviour questions is wanted. Where nothing shows with all apart at once, no part of it does.
+    """What of the behaviour questions is wanted.
 
     Mode, place and each setting are asked alone, so that a row says which of them shows. What shows only where several settings
-    differ is `config:*`; only with mode or place among them, `joint`.
+    differ is `config:*`; only with the mode or the place among them, `joint`.
     """
-    together = all(full or part in needs for part in _BEHAVIOURS)
-    joint = (*answer(smt, subject, "joint"),) if together and subject.asks_together else None
-    if joint is not None and joint[0].truth is Truth.NO:
-        yield joint
-        return
     shown = Truth.NO
     for question in ("mode", "location"):
         if full or question in needs:
@@ -140,8 +135,8 @@ def behaviours(smt: Smt, subject: Subject, needs: Set[str], full: bool) -> Itera
             settings = disjunction((settings, several[0].truth))
             yield several
         shown = disjunction((shown, settings))
-    if joint is not None and shown is not Truth.YES:
-        yield joint
+    if all(full or part in needs for part in _BEHAVIOURS) and shown is not Truth.YES and subject.asks_together:
+        yield answer(smt, subject, "joint")
 
 
 def _settled(wanted: frozenset[str], row: Row) -> bool:

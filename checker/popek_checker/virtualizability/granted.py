@@ -140,7 +140,6 @@ def _used(machine: m.Machine, claims: Iterable[Claim], hides: bool) -> set[str]:
         code += [*machine.translations.values(), *machine.protections.values(), machine.acting]
     elif any(claim.memory == "per_mode" for claim in claims):
         code += [machine.acting]
-    code += [each.place for each in machine.mapped] if _reaches_memory(machine) else []
     code += [machine.placements[claim.placement] for claim in claims if claim.placement in machine.placements]
     stacks = machine.trap_stacks
     if _enters(claims, hides):
@@ -159,12 +158,6 @@ def _used(machine: m.Machine, claims: Iterable[Claim], hides: bool) -> set[str]:
     fields = {field.state for name in entered if name in machine.registers for field in machine.registers[name].fields}
     used = does.reads | does.writes | {name for name in fields if name is not None}
     return used | {machine.mode} if machine.mode is not None else used
-
-
-def _reaches_memory(machine: m.Machine) -> bool:
-    """Whether anything loads or stores, and so may reach state that lies in memory."""
-    code = (*machine.instructions.values(), *machine.functions.values())
-    return any(isinstance(node, m.Builtin) and node.name in ("load", "load_as", "store", "store_as") for node in nodes(code))
 
 
 def _functions(machine: m.Machine) -> dict[str, Effects]:

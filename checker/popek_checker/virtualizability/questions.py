@@ -202,24 +202,22 @@ class Subject(Executions):
                 yield self._behaviour("config:*", *pair, (self.label(mode), f"{self.label(mode)}, other settings"))
 
     def joint(self, modes: tuple[int, ...]) -> Iterator[Ask]:
-        """Mode, place and settings may all differ, as in 1974: no behaviour is sensitive where this is answered no.
+        """Mode, place and settings may all differ, as in 1974; one of the runs is in the real mode.
 
         Where f has state elsewhere, the pairs are a guest and f of it.
         """
-        if self.f.bends_beyond_maps or (self.f.bends and not self.relocated):
-            for mode in modes:
-                labels = (self.label(mode), f"{self.label(self.host)} as placed, other settings")
+        bent = self.f.bends_beyond_maps or (self.f.bends and not self.relocated)
+        here = self.label(self.host)
+        for mode in modes:
+            if bent:
                 own = {*named(self.machine, RESOURCE), *self.host_memories}
                 pair = self.moved(mode, self.host, _HELD) if self.relocated else self.embedded(mode, _HELD, own)
-                yield self._behaviour("joint", *pair, labels, embedded=True)
-                yield from self.outside("joint", mode)
-            return
-        for number, first in enumerate(modes):
-            for second in modes[number:]:
-                other = self.label(second) if first != second else f"{self.label(second)}, elsewhere"
-                pair = self.moved(first, second, _MAP) if self.relocated else (self.copy(first), self.all_apart(second))
-                yield self._behaviour("joint", *pair, (self.label(first), f"{other}, other settings"))
-            yield from self.outside("joint", first)
+                elsewhere = f"{here} as placed"
+            else:
+                pair = self.moved(mode, self.host, _MAP) if self.relocated else (self.copy(mode), self.all_apart(self.host))
+                elsewhere = f"{here} elsewhere" if mode == self.host else here
+            yield self._behaviour("joint", *pair, (self.label(mode), f"{elsewhere}, other settings"), embedded=bent)
+            yield from self.outside("joint", mode)
 
     def _behaviour(self, question: str, one: Copy, other: Copy, labels: tuple[str, ...], embedded: bool = False) -> Ask:
         """Both complete and keep the resource state, and the visible results differ. `embedded`: the second is f of the first."""
@@ -288,6 +286,7 @@ class Subject(Executions):
     def fingerprint(self) -> list[int]:
         """Digests of all that the answers depend on: the copies at every mode, the host's, and the relations between."""
         copies = [*(self.copy(mode) for mode in self.modes), self.host_copy]
+        copies += [item for mode in self.below for item in (self.copy(mode), self.at(mode).host_copy)]
         if self.relocated:
             copies += [*self.moved(self.host, self.modes[-1], _MAP), *self.related(self.host)]
         roots = [root for item in copies for root in (*self.roots(item), *item.facts, item.memory_trap, item.other_trap)]

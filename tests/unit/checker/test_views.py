@@ -132,7 +132,7 @@ def test_accesses_that_are_checked_whole_stay_in_the_view() -> None:
 
 def test_a_placement_that_is_not_used_is_said() -> None:
     found = relocated("translation t { va 8; if va >= b { fault f }; yield va ^ l }")
-    main = [text for text in found.assumptions if text.startswith("placement: not used")]
+    main = [text for text in found.assumptions if text.startswith("placement: whether")]
     assert main
     plain = relocated(FIRST_CELL["sum"])
     assert not [text for text in plain.assumptions if text.startswith("placement")]
