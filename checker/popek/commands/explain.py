@@ -17,6 +17,7 @@ from popek.working import executor, progress
 EXAMPLES = """
 popek explain riscv mret
 popek explain ia32 --virtual
+popek explain riscv --state
 popek explain SPEC --format html -o machine.html
 popek explain --gallery --pages DIR
 """
@@ -31,11 +32,13 @@ popek explain --gallery --pages DIR
     "--pages", type=click.Path(file_okay=False), metavar="DIR", help="The gallery in DIR/index.html, beside a page a machine."
 )
 @click.option("--virtual", is_flag=True, help="What becomes of a guest's instructions: executed, trapped on, or emulated.")
+@click.option("--state", is_flag=True, help="What a monitor must save of a guest, with the instructions that read and set it.")
 @options.formats(("text", "json", "html"), "html: a page of the whole machine, or of the gallery.")
 @options.output("Write here instead of standard output.")
 @options.deciding
 def command(
     names: tuple[str, ...], instructions: tuple[str, ...], config: str | None, gallery: bool, pages: str | None, virtual: bool,
+    state: bool,
     format_: str, output: str | None, jobs: int, timeout: float, no_cache: bool,
 ) -> int:  # fmt: skip
     """Explain a machine, or an ITEM of it.
@@ -54,6 +57,13 @@ def command(
     spec, *items = names
     if items and (virtual or format_ == "html"):
         raise click.UsageError(f"ITEMs ({', '.join(items)}) are explained as text or JSON; --virtual takes --instr NAME,...")
+    if state and (virtual or items or instructions or format_ == "html"):
+        raise click.UsageError("--state is a view of its own, of a whole machine, as text or JSON")
+    if state:
+        from popek import explaining
+
+        emit(explaining.state(load(spec, config), timeout, format_), output)
+        return 0
     if virtual and format_ == "html":
         raise click.UsageError("--format html is for a whole machine, and for --gallery")
     if virtual or format_ == "html":
