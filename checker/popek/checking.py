@@ -191,4 +191,5 @@ def whole_report(target: Target, settings: Settings, pool: Executor | None, cach
 
 def _decided(report: Report) -> bool:
     """Whether nothing was left open: an answer that took too long may come another time."""
-    return all(finding.truth is not Truth.UNKNOWN for row in report.rows for finding in row.findings)
+    open_ = any(kept.found == "unknown" for kept in report.invariants)
+    return not open_ and all(finding.truth is not Truth.UNKNOWN for row in report.rows for finding in row.findings)

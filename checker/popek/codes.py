@@ -26,11 +26,12 @@ def exit_code(report: Report) -> int:
     """0 as expected, 1 refuted, 3 unknown.
 
     A machine that states no theorem is held to Theorem 1; one with hidden state, to noninterference unless it says otherwise,
-    or theorems were picked by name.
+    or theorems were picked by name. Invariants count as theorems do.
     """
     answers = [theorem.as_expected for theorem in report.theorems] or [report.theorem("1")]
     if report.hides and not report.picked and not any(theorem.show == "noninterference" for theorem in report.theorems):
         answers.append(report.theorem("noninterference"))
+    answers += [kept.as_expected for kept in report.invariants]
     if Truth.NO in answers:
         return REFUTED
     return UNKNOWN if Truth.UNKNOWN in answers else AS_EXPECTED

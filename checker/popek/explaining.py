@@ -78,6 +78,16 @@ def access_by_mode(machine: Machine, name: str) -> dict[str, str]:
     return derived_access(machine, name)
 
 
+def state(machine: Machine, timeout: float, format_: str) -> str:
+    """What a monitor must save of a guest, and with which instructions it reads and sets it."""
+    from popek.reports import state_report
+    from popek_checker.solver.smt import kept_solver
+    from popek_checker.virtualizability.restoring import restored
+
+    found = restored(machine, kept_solver(timeout))
+    return state_report.as_json(machine, found) if format_ == "json" else state_report.as_text(machine, found)
+
+
 def virtual(target: Target, report: Report, means: Means, format_: str) -> str:
     """What becomes of a guest's instructions, under the claim of a report."""
     from popek.deriving import virtual_cases

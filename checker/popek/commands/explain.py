@@ -18,6 +18,7 @@ EXAMPLES = """
 popek explain riscv mret
 popek explain ia32 --virtual
 popek explain hypervisor sret --causes
+popek explain riscv --state
 popek explain SPEC --format html -o machine.html
 popek explain --gallery --pages DIR
 """
@@ -33,12 +34,13 @@ popek explain --gallery --pages DIR
 )
 @click.option("--virtual", is_flag=True, help="What becomes of a guest's instructions: executed, trapped on, or emulated.")
 @click.option("--causes", is_flag=True, help="How instructions end, by mode and setting: the first cause that applies.")
+@click.option("--state", is_flag=True, help="What a monitor must save of a guest, with the instructions that read and set it.")
 @options.formats(("text", "json", "html"), "html: a page of the whole machine, or of the gallery.")
 @options.output("Write here instead of standard output.")
 @options.deciding
 def command(
     names: tuple[str, ...], instructions: tuple[str, ...], config: str | None, gallery: bool, pages: str | None, virtual: bool,
-    causes: bool, format_: str, output: str | None, jobs: int, timeout: float, no_cache: bool,
+    causes: bool, state: bool, format_: str, output: str | None, jobs: int, timeout: float, no_cache: bool,
 ) -> int:  # fmt: skip
     """Explain a machine, or an ITEM of it.
 
@@ -63,6 +65,13 @@ def command(
         return 0
     if items and (virtual or format_ == "html"):
         raise click.UsageError(f"ITEMs ({', '.join(items)}) are explained as text or JSON; --virtual takes --instr NAME,...")
+    if state and (virtual or items or instructions or format_ == "html"):
+        raise click.UsageError("--state is a view of its own, of a whole machine, as text or JSON")
+    if state:
+        from popek import explaining
+
+        emit(explaining.state(load(spec, config), timeout, format_), output)
+        return 0
     if virtual and format_ == "html":
         raise click.UsageError("--format html is for a whole machine, and for --gallery")
     if virtual or format_ == "html":

@@ -10,7 +10,8 @@ from typing import Any
 from popek.reports.asked import not_asked
 from popek.reports.counts import because, regions
 from popek.reports.summary import Summary, summaries, word
-from popek_checker.virtualizability.verdict import Report, Row, Settings, TheoremResult, Truth, Witness
+from popek_checker.virtualizability.theorems import WAYS
+from popek_checker.virtualizability.verdict import InvariantResult, Report, Restored, Row, Settings, TheoremResult, Truth, Witness
 
 SCHEMA = "popek/verdict/1"
 
@@ -45,6 +46,9 @@ def document(report: Report, unasked: Sequence[str] = ()) -> dict[str, Any]:
         "counts": counts(report),
         "settings": settings(report.settings),
         "claims": [claim(theorem) for theorem in report.theorems],
+        "not_restored": [restored(piece) for piece in report.lost],
+        "declared_sets_left": [{"field": field, "by": list(steps)} for field, steps in report.left],
+        "invariants": [invariant(kept) for kept in report.invariants],
         "instructions": [instruction(summary) for summary in summaries(report)],
         "seconds": round(report.seconds, 3),
     }
@@ -93,6 +97,34 @@ def claim(theorem: TheoremResult) -> dict[str, Any]:
     }
 
 
+def restored(piece: Restored) -> dict[str, Any]:
+    """A piece of guest or hidden state, with what reads and what sets it; null where nothing does."""
+    return {
+        "name": piece.label,
+        "role": piece.role,
+        "width": piece.width,
+        "read_by": piece.reads or None,
+        "set_by": piece.sets or None,
+        "touched_by": list(piece.touched),
+    }
+
+
+def invariant(kept: InvariantResult) -> dict[str, Any]:
+    return {
+        "name": kept.name,
+        "text": kept.text,
+        "once": kept.once,
+        "verdict": {"holds": "proved", "fails": "refuted"}.get(kept.found, "unknown"),
+        "broken_by": list(kept.broken),
+        "premises": list(kept.premises),
+        "reason": kept.reason,
+        "expected": kept.expected,
+        "as_expected": boolean(kept.as_expected),
+        "difference": kept.difference,
+        "witness": witness(kept.witness),
+    }
+
+
 def instruction(summary: Summary) -> dict[str, Any]:
     found = next((row.witness for row in summary.rows if row.witness is not None), None)
     return {
@@ -104,6 +136,7 @@ def instruction(summary: Summary) -> dict[str, Any]:
         "sensitive_below": boolean(summary.truth("below")),
         "user_sensitive": boolean(summary.truth("user_sensitive")),
         "exact": exact(summary.exact),
+        "escalation": escalation(summary),
         "verdict": summary.verdict,
         "reason": summary.reason,
         "witness": witness(found),
@@ -111,6 +144,16 @@ def instruction(summary: Summary) -> dict[str, Any]:
         "searched": list(summary.searched),
         "exact_when": list(summary.exact_when),
         "parts": [part(row) for row in summary.rows if row.part],
+    }
+
+
+def escalation(summary: Summary) -> dict[str, Any]:
+    """What the instruction does to the machine where it completes in the guest's real mode; true, false or null a way."""
+    asked = WAYS["escalation"].items()
+    findings = [f for row in summary.rows for f in row.findings if f.question == "raises_mode" and f.witness is not None]
+    return {
+        **{word: boolean(summary.truth(question)) for question, word in asked},
+        "witness": witness(findings[0].witness) if findings else None,
     }
 
 

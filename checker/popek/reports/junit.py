@@ -7,13 +7,14 @@ from xml.etree import ElementTree
 
 from popek.reports.asked import not_asked, scope
 from popek.reports.summary import Summary, summaries
-from popek_checker.virtualizability.verdict import Report, TheoremResult, Truth
+from popek_checker.virtualizability.verdict import InvariantResult, Report, TheoremResult, Truth
 
 
 def write(reports: Sequence[Report]) -> str:
     root = ElementTree.Element("testsuites")
     for report in reports:
         cases = [_theorem(t) for t in report.theorems] or [_instruction(s) for s in summaries(report)]
+        cases += [_invariant(kept) for kept in report.invariants]
         suite = ElementTree.SubElement(root, "testsuite", name=f"{report.machine} ({report.config}){scope(report)}")
         if left := not_asked(reports).get(report.machine):
             properties = ElementTree.SubElement(suite, "properties")
@@ -28,6 +29,11 @@ def write(reports: Sequence[Report]) -> str:
 def _theorem(theorem: TheoremResult) -> ElementTree.Element:
     text = f"{theorem.found} {', '.join(theorem.names)}; {theorem.difference}"
     return _case("theorem", theorem.name, theorem.as_expected, text)
+
+
+def _invariant(kept: InvariantResult) -> ElementTree.Element:
+    text = f"{kept.found} {', '.join(kept.broken)}; {kept.difference or kept.reason}"
+    return _case("invariant", kept.name, kept.as_expected, text)
 
 
 def _instruction(summary: Summary) -> ElementTree.Element:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from popek.reports.asked import not_asked_lines, rests_on, scope, unseen_lines
 from popek.reports.counts import because, counted
+from popek.reports.harm import escalation_line
 from popek.reports.matrix import Matrix, matrices
 from popek.reports.summary import settings_line, summaries, word
 from popek_checker.virtualizability.verdict import Report, Truth
@@ -50,11 +51,20 @@ def _report(report: Report) -> list[str]:
     lines += ["", *(f"- {line}" for line in (*relative, *unseen_lines(report)))]
     if told := settings_line(report):
         lines += ["", told[0].upper() + told[1:] + "."]
+    if told := escalation_line(report):
+        lines += ["", told + "."]
     if report.theorems:
         lines += ["", f"| theorem{scope(report)} | shows | found | as expected |", "| --- | --- | --- | --- |"]
     for t in report.theorems:
         told = {Truth.YES: "yes", Truth.NO: f"**no**: {t.difference}", Truth.UNKNOWN: "unknown"}[t.as_expected]
         lines.append(f"| {t.name} | {t.show} | {t.found} {', '.join(t.names)} | {told} |")
+    if report.invariants:
+        lines += ["", "| invariant | says | found | as expected |", "| --- | --- | --- | --- |"]
+    for kept in report.invariants:
+        told = {Truth.YES: "yes", Truth.NO: f"**no**: {kept.difference}", Truth.UNKNOWN: "unknown"}[kept.as_expected]
+        since = ", once it holds" if kept.once else ""
+        text = kept.text.replace("|", "\\|")
+        lines.append(f"| {kept.name}{since} | `{text}` | {kept.found} {', '.join(kept.broken)} | {told} |")
     return [*lines, ""]
 
 

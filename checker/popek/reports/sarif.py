@@ -16,7 +16,7 @@ from popek_checker.virtualizability.verdict import Report, Truth
 
 RULES = {
     "theorem-1": "A sensitive instruction is not privileged (Popek and Goldberg 1974, Theorem 1)",
-    "unexpected": "A theorem of the machine does not come out as its author expects",
+    "unexpected": "A theorem or an invariant of the machine does not come out as its author expects",
     "undecided": "A question could not be decided",
 }
 
@@ -55,6 +55,11 @@ def _results(report: Report) -> list[dict[str, Any]]:
             rule, level = ("unexpected", "error") if t.as_expected is Truth.NO else ("undecided", OPEN)
             text = f"theorem {t.name}{scope(report)}: {t.found}; {t.difference}"
             found.append(_result(rule, level, text, report.location(t.name), f"{report.config}/{t.name}"))
+    for kept in report.invariants:
+        if kept.as_expected is not Truth.YES:
+            rule, level = ("unexpected", "error") if kept.as_expected is Truth.NO else ("undecided", OPEN)
+            text = f"invariant {kept.name}: {kept.text}: {kept.found}; {kept.difference or kept.reason}"
+            found.append(_result(rule, level, text, report.location(kept.name), f"{report.config}/{kept.name}"))
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from popek_checker.virtualizability.theorems import WAYS
 from popek_checker.virtualizability.verdict import Report, Row, Truth, conjunction, disjunction
 
 
@@ -85,7 +86,7 @@ class Summary:
     def _harmless(self) -> str:
         """Why it is no violation."""
         if self.truth("leaks") is Truth.YES:
-            return "hidden state decides what comes of it"
+            return f"hidden state{_hidden(self.rows)} decides what comes of it"
         if self.sensitive is Truth.YES:
             return "sensitive, and always traps when deprivileged"
         if self.privileged is Truth.YES:
@@ -93,6 +94,11 @@ class Summary:
         if all(f.reason == "always traps" for row in self.rows for f in row.findings if f.question == "privileged"):
             return "always traps, bare or deprivileged"
         return "the same wherever and in whatever mode it runs"
+
+    @property
+    def escalates(self) -> tuple[str, ...]:
+        """What an instruction that completes in the guest's real mode does to the machine: `raise`, `control`, `map`."""
+        return tuple(word for question, word in WAYS["escalation"].items() if self.truth(question) is Truth.YES)
 
     @property
     def condition(self) -> tuple[str, ...]:
@@ -106,6 +112,13 @@ class Summary:
     @property
     def exact_when(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(c for row in self.rows for c in row.exact_when))
+
+
+def _hidden(rows: Sequence[Row]) -> str:
+    """` (link)`: the hidden pieces that differ in the states that show it."""
+    found = [f.witness for row in rows for f in row.findings if f.question == "leaks" and f.witness is not None]
+    names = [cell.name for shown in found[:1] for cell in shown.cells if cell.role == "hidden" and len(set(cell.before)) > 1]
+    return f" ({', '.join(names)})" if names else ""
 
 
 def _hole(rows: Sequence[Row], inputs: Mapping[str, str]) -> str:

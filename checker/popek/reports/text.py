@@ -10,6 +10,7 @@ from rich.text import Text
 
 from popek.reports.asked import not_asked_lines, rests_on, scope, unseen_lines
 from popek.reports.counts import because, counted, plural
+from popek.reports.harm import escalation_line, lost_line
 from popek.reports.matrix import Matrix, matrices
 from popek.reports.summary import settings_line, summaries, word
 from popek.reports.terminal import paper, written
@@ -86,6 +87,17 @@ def _table(report: Report) -> Table:
 def _witness(console: Console, row: Row, found: Witness) -> None:
     operands = ", ".join(f"{name} = {value:#x}" for name, value in found.operands if value)
     console.print(f"\n[bold]{row.label}[/bold]: {found.kind.replace('_', ' ')}" + (f"; {operands}" if operands else ""))
+    _state(console, found)
+    if found.program:
+        console.print(found.program, markup=False)
+    if found.kind != "leaks":
+        console.print(f"  condition: {' and '.join(row.condition) or 'no setting makes it trap'}")
+    if row.exact_when:
+        console.print(f"  as on the bare machine when {', or when '.join(row.exact_when)}")
+
+
+def _state(console: Console, found: Witness) -> None:
+    """The cells of a witness, each in every state that it shows."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("  role", no_wrap=True)
     table.add_column("state", no_wrap=True)
@@ -95,12 +107,6 @@ def _witness(console: Console, row: Row, found: Witness) -> None:
         table.add_row(f"  {cell.role}", cell.shown, *_values(cell.before, cell.after))
     table.add_row("  ", "result", *found.results)
     console.print(table)
-    if found.program:
-        console.print(found.program, markup=False)
-    if row.condition or row.searched:
-        console.print(f"  condition: {' and '.join(row.condition) or row.searched}")
-    if row.exact_when:
-        console.print(f"  as on the bare machine when {', or when '.join(row.exact_when)}")
 
 
 def _values(before: Sequence[int], after: Sequence[int]) -> list[str]:
@@ -114,6 +120,9 @@ def _theorems(console: Console, report: Report) -> None:
     console.print(f"f: {'; '.join(report.f)}", markup=False)
     for assumption in report.assumptions:
         console.print(f"assuming {assumption}", style="dim")
+    for field, steps in report.left:
+        told = f"assuming that {field} holds a value of its declared set, which is not shown of {', '.join(steps)}"
+        console.print(Text(told, style="yellow"))
     for exclusion in report.exclusions:
         console.print(f"excluded: {exclusion}", style="dim")
     if report.roles:
@@ -128,15 +137,37 @@ def _theorems(console: Console, report: Report) -> None:
         console.print(Text(f"{TITLES[number]}{scope(report)}: {word(truth)}{why}", style=style))
     if told := settings_line(report):
         console.print(told, markup=False)
+    for told in (escalation_line(report), lost_line(report)):
+        if told:
+            console.print(told, markup=False)
     for theorem in report.theorems:
         console.print(_theorem(theorem, scope(report)))
+    _invariants(console, report)
     console.print(f"{report.seconds:.2f} s, {report.cached} rows from the cache", style="dim")
+
+
+def _invariants(console: Console, report: Report) -> None:
+    """Each with the steps that break it and a state in which the first of them does."""
+    for kept in report.invariants:
+        names = f" {{{', '.join(kept.broken)}}}" if kept.broken else f" ({kept.reason})" if kept.reason else ""
+        since = ", once it holds" if kept.once else ""
+        found = "is broken by" if kept.found == "fails" else kept.found
+        line = f"invariant {kept.name}{since}: {kept.text}: {found}{names}: {TOLD[kept.as_expected]}"
+        console.print(Text(line + (f" ({kept.difference})" if kept.difference else ""), style=COLOUR[kept.as_expected]))
+        if kept.witness is not None and kept.as_expected is not Truth.YES:
+            _state(console, kept.witness)
+    if any(kept.found == "holds" for kept in report.invariants):
+        told = "invariants are proved together by induction over instructions in every mode, trap entries, interrupts and inputs"
+        console.print(f"{told}, from reset; state without a declared reset value begins as anything legal", style="dim")
+
+
+TOLD = {Truth.YES: "as expected", Truth.NO: "NOT as expected", Truth.UNKNOWN: "not decided"}
+COLOUR = {Truth.YES: "green", Truth.NO: "bold red", Truth.UNKNOWN: "yellow"}
 
 
 def _theorem(theorem: TheoremResult, scope: str) -> Text:
     names = f" {{{', '.join(theorem.names)}}}" if theorem.names else ""
-    told = {Truth.YES: "as expected", Truth.NO: "NOT as expected", Truth.UNKNOWN: "not decided"}[theorem.as_expected]
-    style = {Truth.YES: "green", Truth.NO: "bold red", Truth.UNKNOWN: "yellow"}[theorem.as_expected]
+    told, style = TOLD[theorem.as_expected], COLOUR[theorem.as_expected]
     claim = theorem.claim
     memory = "" if claim.memory == "view" else f", memory {claim.memory}"
     given = f" given {' and '.join(claim.invariant)}" if claim.invariant else ""

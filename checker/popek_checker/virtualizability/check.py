@@ -15,10 +15,12 @@ from popek_checker.solver.sharing import Shared
 from popek_checker.solver.smt import Smt, kept_solver
 from popek_checker.virtualizability.assumed import alike, brought_about, examine, unplaced
 from popek_checker.virtualizability.copies import pieces
-from popek_checker.virtualizability.decide import EVERYTHING, Item, decide, items, make_subject
+from popek_checker.virtualizability.decide import EVERYTHING, KINDS, Item, decide, items, make_subject
 from popek_checker.virtualizability.granted import assumptions, exclusions, f_said, roles, unseen
+from popek_checker.virtualizability.invariants import Proof, prove
 from popek_checker.virtualizability.options import Options, Progress
 from popek_checker.virtualizability.questions import Copies, Subject
+from popek_checker.virtualizability.restoring import scalars_lost
 from popek_checker.virtualizability.settings import find
 from popek_checker.virtualizability.theorems import claim_of, judge
 from popek_checker.virtualizability.verdict import Claim, Report, Row, Settings, Truth, disjunction, negation
@@ -83,12 +85,16 @@ def check(
         claim, held = chosen[theorem.name], tuple(expr for expr, _ in theorem.assume)
         known = claims.get(claim, Asked(held, frozenset()))
         if known.wanted != EVERYTHING:
-            claims[claim] = Asked(held, known.wanted | {theorem.show})
+            claims[claim] = Asked(held, known.wanted | {theorem.show} | ({KINDS} if theorem.expect.kinds else set()))
     work = [item for item in items(machine) if not options.instructions or item.instruction in options.instructions]
+    whole = not options.instructions and not options.theorems
+    losing = executor.submit(scalars_lost, machine, options.timeout) if executor is not None and whole else None
     rows, cached = decide_all(machine, claims, work, options.timeout, executor, cache, progress)
     results = tuple(judge(th, chosen[th.name], rows[chosen[th.name]], options.instructions) for th in theorems)
     decide_again = partial(decide_all, machine, timeout=options.timeout, executor=executor, cache=cache, progress=progress)
     settings = smallest_settings(machine, main, claims[main], rows[main], options.timeout, decide_again)
+    proof = prove(machine, options.timeout, executor, cache) if whole else Proof((), ())
+    lost = losing.result() if losing is not None else scalars_lost(machine, options.timeout) if whole else ()
     hides = any(piece.role is m.Role.HIDDEN for _, piece in pieces(machine))
     taken = (
         *assumptions(machine, main),
@@ -100,7 +106,7 @@ def check(
         machine.name, machine.setting, main, rows[main], results, taken, exclusions(machine),
         time.perf_counter() - start, cached, locations(machine), machine.title, only_its_own(machine), settings, inputs(machine),
         options.instructions, options.theorems, machine.configs, roles(machine, claims, hides),
-        unseen(machine, tuple(claims), hides), f_said(machine, main),
+        unseen(machine, tuple(claims), hides), f_said(machine, main), proof.invariants, proof.left, lost,
     )  # fmt: skip
 
 
@@ -144,7 +150,9 @@ def smallest_settings(
 
 def locations(machine: m.Machine) -> tuple[tuple[str, tuple[str, int, int]], ...]:
     """Where instructions and theorems are declared, for reports that point into the text."""
-    declared: list[m.Instruction | m.Theorem] = [*machine.instructions.values(), *machine.theorems.values()]
+    declared: list[m.Instruction | m.Theorem | m.Invariant] = [
+        *machine.instructions.values(), *machine.theorems.values(), *machine.invariants.values()
+    ]  # fmt: skip
     return tuple((d.name, (d.span.file, d.span.line, d.span.column)) for d in declared)
 
 

@@ -128,6 +128,11 @@ def visible_differ(one: State, other: State, machine: m.Machine, skip: tuple[str
     return _differ(one, other, machine, lambda role: role is m.Role.GUEST, skip)
 
 
+def roles_differ(one: State, other: State, machine: m.Machine, roles: tuple[m.Role, ...]) -> Term:
+    """Some piece of state of these roles differs, arrays at one fresh index."""
+    return _differ(one, other, machine, lambda role: role in roles, ())
+
+
 def _differ(one: State, other: State, machine: m.Machine, wanted: Callable[[m.Role], bool], skip: tuple[str, ...]) -> Term:
     differences = []
     for name, scalar in machine.scalars.items():

@@ -10,6 +10,8 @@ from popek_checker.solver.smt import Smt, Status
 from popek_checker.virtualizability.conditions import Condition, condition, exact_when
 from popek_checker.virtualizability.copies import pieces
 from popek_checker.virtualizability.embedding import seen_through
+from popek_checker.virtualizability.escalation import ESCALATES
+from popek_checker.virtualizability.escalation import asks as escalation
 from popek_checker.virtualizability.literal import Literal
 from popek_checker.virtualizability.physical import with_physical
 from popek_checker.virtualizability.questions import Ask, Copies, Subject
@@ -57,6 +59,9 @@ EVERYTHING = frozenset({"everything"})
 """What is wanted of the claim that the report's table is about: every class, with witness and condition."""
 
 _SENSITIVE = ("control_sensitive", "mode", "location", "config:", "trap_sensitive")
+KINDS = "kinds"
+"""Wanted where a theorem says in which ways an instruction breaks it: then no reason is left unasked."""
+
 _NEEDS: dict[str, tuple[str, ...]] = {
     "theorem1": ("privileged", "below", *_SENSITIVE),
     "sensitive_implies_privileged": ("privileged", "below", *_SENSITIVE),
@@ -70,6 +75,8 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "mode_sensitive": ("mode",),
     "location_sensitive": ("location",),
     "config_sensitive": ("config:",),
+    "escalation": tuple(ESCALATES),
+    KINDS: _SENSITIVE,
 }
 """The questions that a theorem's `show` reads, where they are not the one of its own name."""
 
@@ -146,7 +153,7 @@ def _settled(wanted: frozenset[str], row: Row) -> bool:
 
 BEHAVIOUR = "behaviour"
 _BEHAVIOURS = ("mode", "location", "config:")
-_OTHERS = ("trap_sensitive", "user_sensitive", "inexact", "inexact_user")
+_OTHERS = ("trap_sensitive", "user_sensitive", "inexact", "inexact_user", *ESCALATES)
 
 
 def make_subject(
@@ -226,7 +233,7 @@ def answer(smt: Smt, subject: Subject, question: str) -> tuple[Finding, Ask | No
 def satisfiable(smt: Smt, subject: Subject, question: str) -> tuple[Truth, Ask | None, str]:
     """Whether some ask of the question has a model; which one; or why that is not known."""
     unknown = ""
-    for ask in subject.ask(question):
+    for ask in escalation(subject, question) if question in ESCALATES else subject.ask(question):
         goal = t.and_(*ask.constraints)
         if goal is t.FALSE:
             continue
@@ -240,6 +247,7 @@ def satisfiable(smt: Smt, subject: Subject, question: str) -> tuple[Truth, Ask |
 
 def with_evidence(smt: Smt, subject: Subject, row: Row, asked: Mapping[str, Ask]) -> Row:
     """Adds the minimal witness and the conditions to a row that shows a hole."""
+    row = replace(row, findings=tuple(_shown(smt, subject, finding, asked) for finding in row.findings))
     broken = row.violation is Truth.YES or row.truth("exact") is Truth.NO
     if not broken and row.truth("leaks") is not Truth.YES:
         return row
@@ -251,6 +259,13 @@ def with_evidence(smt: Smt, subject: Subject, row: Row, asked: Mapping[str, Ask]
     closing = condition(smt, subject) if broken else Condition()
     exact = exact_when(smt, subject) if row.truth("exact") is Truth.NO else ()
     return Row(row.name, row.part, tuple(findings), closing.held, exact, closing.closable, closing.searched)
+
+
+def _shown(smt: Smt, subject: Subject, finding: Finding, asked: Mapping[str, Ask]) -> Finding:
+    """An escalation with its own witness: it may be the worse half of a hole that another question shows."""
+    if finding.question not in ESCALATES or finding.truth is not Truth.YES:
+        return finding
+    return replace(finding, witness=witness(smt, subject, asked[finding.question]))
 
 
 def _evidence_order(asked: Mapping[str, Ask]) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
 
 from popek_checker.virtualizability.verdict import Claim, Row, TheoremResult, Truth, conjunction, disjunction, negation
 from popek_grammar import machine as m
@@ -33,10 +34,46 @@ def judge(theorem: m.Theorem, claim: Claim, rows: Sequence[Row], only: Sequence[
     offends = SHOWS[theorem.show]
     guilty = {row.label for row in rows if offends(row) is Truth.YES}
     unknown = {row.label for row in rows if offends(row) is Truth.UNKNOWN}
-    found = named(guilty, theorem.expect.names)
-    open_ = named(unknown, theorem.expect.names) - found
-    expected = {name for name in theorem.expect.names if not only or name.partition("(")[0] in only}
-    if theorem.expect.kind == "fails" and not theorem.expect.names:
+    found = compared(theorem.expect, guilty, unknown, only)
+    if theorem.expect.kinds:
+        found = _in_these_ways(theorem, found, rows)
+    return TheoremResult(
+        theorem.name, theorem.show, claim, theorem.expect.kind, found.state, found.names, found.as_expected, found.difference
+    )
+
+
+def _in_these_ways(theorem: m.Theorem, found: Compared, rows: Sequence[Row]) -> Compared:
+    """The comparison, with the ways in which each name breaks the theorem where its author says them: another is a difference."""
+    differences, open_ = [], False
+    for name, ways in theorem.expect.kinds:
+        mine = [row for row in rows if name in named({row.label}, theorem.expect.names)]
+        truths = {word: disjunction(row.any_of(question) for row in mine) for question, word in WAYS[theorem.show].items()}
+        shown = [word for word, truth in truths.items() if truth is Truth.YES]
+        open_ |= any(truth is Truth.UNKNOWN for word, truth in truths.items())
+        if name in found.names and set(shown) != set(ways):
+            differences.append(f"{name}: {' + '.join(shown)}, not {' + '.join(ways)}")
+    if not differences:
+        return replace(found, as_expected=Truth.UNKNOWN) if open_ and found.as_expected is Truth.YES else found
+    told = "; ".join([*([found.difference] if found.difference else []), *differences])
+    return replace(found, as_expected=Truth.NO, difference=told)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What was found against what was expected: `state` is `holds`, `fails` or `unknown`, `names` what breaks it."""
+
+    state: str
+    names: tuple[str, ...]
+    as_expected: Truth
+    difference: str
+
+
+def compared(expect: m.Expectation, guilty: set[str], unknown: set[str], only: Sequence[str] = ()) -> Compared:
+    """The labels that break a claim, and those of which that is not known, against its expectation; of `only` these names."""
+    found = named(guilty, expect.names)
+    open_ = named(unknown, expect.names) - found
+    expected = {name for name in expect.names if not only or name.partition("(")[0] in only}
+    if expect.kind == "fails" and not expect.names:
         as_expected = Truth.YES if found else (Truth.UNKNOWN if open_ or only else Truth.NO)
     elif found == expected and not open_:
         as_expected = Truth.YES
@@ -44,10 +81,7 @@ def judge(theorem: m.Theorem, claim: Claim, rows: Sequence[Row], only: Sequence[
         as_expected = Truth.NO if (found - expected) or (expected - found - open_) else Truth.UNKNOWN
     told = difference(found, expected, open_) or "expected to fail of some instruction, which these do not settle"
     state = "unknown" if open_ and not found else ("fails" if found else "holds")
-    return TheoremResult(
-        theorem.name, theorem.show, claim, theorem.expect.kind, state, tuple(sorted(found)), as_expected,
-        told if as_expected is not Truth.YES else "",
-    )  # fmt: skip
+    return Compared(state, tuple(sorted(found)), as_expected, told if as_expected is not Truth.YES else "")
 
 
 def named(labels: set[str], expected: Sequence[str]) -> set[str]:
@@ -73,7 +107,13 @@ def _inclusion(row: Row) -> Truth:
     return disjunction([here, row.truth("below")])
 
 
+def _escalates(row: Row) -> Truth:
+    """Completes in the guest's real mode, or below, and raises the mode or writes control or map state."""
+    return disjunction(row.truth(question) for question in WAYS["escalation"])
+
+
 SHOWS: dict[str, Offends] = {
+    "escalation": _escalates,
     "theorem1": lambda row: row.violation,
     "sensitive_implies_privileged": lambda row: row.violation,
     "inclusion": _inclusion,
@@ -92,3 +132,13 @@ SHOWS: dict[str, Offends] = {
     "user_sensitive": lambda row: row.truth("user_sensitive"),
 }
 """What a theorem may `show`: for the theorems, the rows that break it; for a class, its members."""
+
+_SENSITIVE: Final = {
+    "control_sensitive": "control", "mode": "mode", "location": "location", "config:": "config",
+    "joint": "joint", "trap_sensitive": "trap",
+}  # fmt: skip
+WAYS: Final[dict[str, dict[str, str]]] = {
+    **dict.fromkeys(("theorem1", "sensitive_implies_privileged", "inclusion", "sensitive"), _SENSITIVE),
+    "escalation": {"raises_mode": "raise", "writes_control": "control", "writes_map": "map"},
+}
+"""The ways in which a row can count against a show: the questions, and the words that expectations have for them."""

@@ -103,8 +103,8 @@ class Row:
     def witness(self) -> Witness | None:
         """The first witness of a sensitivity."""
         order = ("leaks", "control_sensitive", "mode", "location", "config:", "joint", "trap_sensitive", "exact", "below")
-        found = [f for f in self.findings if f.witness is not None]
-        found.sort(key=lambda f: next((i for i, o in enumerate(order) if f.question.startswith(o)), len(order)))
+        found = [f for f in self.findings if f.witness is not None and f.question.startswith(order)]
+        found.sort(key=lambda f: next(i for i, o in enumerate(order) if f.question.startswith(o)))
         return found[0].witness if found else None
 
     @property
@@ -214,6 +214,47 @@ class Unseen:
 
 
 @dataclass(frozen=True, slots=True)
+class InvariantResult:
+    """An invariant clause of the machine: kept by reset and every step (`holds`), broken by some (`fails`), or `unknown`.
+
+    `premises` are the other invariants that every step was taken to begin under: all that hold are proved together. `broken`
+    names the steps that break it, each from a state under those premises, shown by `witness` for the first.
+    """
+
+    name: str
+    text: str
+    found: str
+    broken: tuple[str, ...]
+    premises: tuple[str, ...]
+    expected: str
+    as_expected: Truth
+    difference: str = ""
+    reason: str = ""
+    witness: Witness | None = None
+    once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """One piece of a guest's state: an instruction that reads it, one that sets it to any value; empty where none does.
+
+    `touched` are instructions that write it, though not to any value. `element` is one of an array, or None.
+    """
+
+    name: str
+    element: int | None
+    role: str
+    width: int
+    reads: str
+    sets: str
+    touched: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        return self.name if self.element is None else f"{self.name}[{self.element}]"
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The verdict on one machine in one configuration.
 
@@ -221,6 +262,8 @@ class Report:
     `only`: the instructions that everything in it was asked of, and `picked` the theorems, where not all were.
     `configs` are the configurations that the text has. `roles`: the state, by its role, that the answers rest on; `unseen`:
     what of the text they do not. `f`: where the host has the guest's state, a line each.
+    `left` are fields whose declared set of values some step may leave, with those steps: verdicts take the sets for granted.
+    `lost` is guest and hidden state that no instruction reads, or none sets to any value: a monitor cannot give it back.
     """
 
     machine: str
@@ -243,6 +286,9 @@ class Report:
     roles: tuple[tuple[str, tuple[str, ...]], ...] = ()
     unseen: tuple[Unseen, ...] = ()
     f: tuple[str, ...] = ()
+    invariants: tuple[InvariantResult, ...] = ()
+    left: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    lost: tuple[Restored, ...] = ()
 
     def location(self, name: str) -> tuple[str, int, int] | None:
         """File, line and column where an instruction or theorem is declared."""

@@ -12,6 +12,7 @@ from popek_checker.virtualizability.questions import TWIN, Ask, Subject
 from popek_checker.virtualizability.verdict import Cell, Witness
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.instruction import Operands
 from popek_grammar.meaning.state import ArrayValue, State
 from popek_grammar.meaning.terms import Term
 
@@ -96,12 +97,7 @@ def witness(smt: Smt, subject: Subject, ask: Ask) -> Witness | None:
 def describe(subject: Subject, ask: Ask, model: Model) -> Witness:
     """The witness that a model is."""
     machine = subject.machine
-    cells = [*_scalar_cells(machine, ask.copies, model), *_array_cells(machine, ask.copies, model)]
-    operands = tuple(
-        (name, model.value(term))
-        for name, term in subject.operands.locals.items()
-        if not term.is_const or name in subject.operands.instruction.split
-    )
+    cells, operands = cells_of(machine, ask.copies, model), operands_of(subject.operands, model)
     tables = tuple(
         (name, tuple(sorted(points.items())))
         for name, points in sorted(model.functions.items())
@@ -110,6 +106,17 @@ def describe(subject: Subject, ask: Ask, model: Model) -> Witness:
     results = tuple(_result(item, model) for item in ask.copies)
     made = Witness(ask.question, ask.labels, operands, results, tuple(cells), tables)
     return replace(made, program=program(machine, subject.operands.instruction, made))
+
+
+def operands_of(operands: Operands, model: Model) -> tuple[tuple[str, int], ...]:
+    """What a model gives to the operands of an instruction."""
+    free = {name: term for name, term in operands.locals.items() if not term.is_const or name in operands.instruction.split}
+    return tuple((name, model.value(term)) for name, term in free.items())
+
+
+def cells_of(machine: m.Machine, copies: Sequence[Copy], model: Model) -> list[Cell]:
+    """The pieces of state that a model makes other than zero, that differ, or that change."""
+    return [*_scalar_cells(machine, copies, model), *_array_cells(machine, copies, model)]
 
 
 def _result(item: Copy, model: Model) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lark import Token, Tree
 
-from popek_grammar.elaborate import theorems
+from popek_grammar.elaborate import invariants, theorems
 from popek_grammar.elaborate.placements import placement
 from popek_grammar.elaborate.work import Work
 
@@ -22,12 +22,25 @@ def claims(work: Work) -> None:
             draft.placements[placed.name] = placed
     for node in work.each("program"):
         draft.program = theorems.program(ctx, node)
+    for node in work.each("invariant"):
+        with ctx.recover(node.children[0]):
+            kept = invariants.invariant(ctx, node, texts[ctx.file])
+            if kept is None:
+                continue
+            for named in node.find_data("verdict_name"):
+                invariants.known_step(ctx, named, list(draft.instructions))
+            if kept.name in draft.invariants:
+                first = ("first here", draft.invariants[kept.name].span)
+                ctx.report("E0203", f"invariant `{kept.name}` is declared twice", kept.span, other=first)
+            draft.invariants[kept.name] = kept
     for node in work.each("theorem"):
         with ctx.recover():
             if theorems.elsewhere(ctx, node, work.config or ""):
                 ctx.absent[str(node.children[0])] = "it speaks of another configuration"
                 continue
-            made = theorems.theorem(ctx, node, tuple(draft.configs), texts[ctx.file], draft.placements)
+            made = theorems.theorem(
+                ctx, node, tuple(draft.configs), texts[ctx.file], placements=draft.placements, invariants=draft.invariants
+            )
             if not made.configs or work.config in made.configs:
                 for named in node.find_data("verdict_name"):
                     _known_instruction(work, named)
@@ -39,7 +52,7 @@ def claims(work: Work) -> None:
 
 def _known_instruction(work: Work, named: Tree[Token]) -> None:
     """A name that a theorem expects: `csrrw`, or `csrrw(cycle)`."""
-    ctx, (name, part) = work.ctx, named.children
+    ctx, (name, part, _) = work.ctx, named.children
     if str(name) not in work.draft.instructions and str(name) not in ctx.absent:
         with ctx.recover():
             ctx.unknown("instruction", str(name), named, list(work.draft.instructions))

@@ -304,4 +304,5 @@ def frozen(work: Work) -> m.Machine:
         translations=draft.translations, protections=draft.protections, placements=draft.placements,
         program=draft.program, theorems=draft.theorems, choices=ctx.choices, given=work.given, regions=draft.regions,
         clocks=tuple(draft.clocks), devicetree=draft.devicetree, elf=draft.elf, mapped=tuple(draft.mapped),
+        invariants=draft.invariants,
     )  # fmt: skip

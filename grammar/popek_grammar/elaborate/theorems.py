@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from lark import Token, Tree
 
@@ -15,12 +15,18 @@ from popek_grammar.meaning.views import MODELS
 SHOWS = (
     "theorem1", "sensitive_implies_privileged", "inclusion", "theorem3", "user_sensitive_implies_privileged", "exact",
     "exact_user", "privileged", "sensitive", "control_sensitive", "mode_sensitive", "location_sensitive",
-    "config_sensitive", "trap_sensitive", "user_sensitive", "noninterference",
+    "config_sensitive", "trap_sensitive", "user_sensitive", "noninterference", "escalation",
 )  # fmt: skip
 
 
-def theorem(ctx: Context, node: Tree[Token], configs: tuple[str, ...], source: str, placements: Collection[str]) -> m.Theorem:
-    """One claim of the machine's author. `source` is the file's text, for the words of H; `placements` the names of each f."""
+def theorem(
+    ctx: Context, node: Tree[Token], configs: tuple[str, ...], source: str, *, placements: Collection[str],
+    invariants: Mapping[str, m.Invariant],
+) -> m.Theorem:  # fmt: skip
+    """One claim of the machine's author. `source` is the file's text, for the words of H, which may take `invariants` in.
+
+    `placements` are the names of each f.
+    """
     name, *lines = node.children
     made: dict[str, object] = {"memory": "view", "reading": "amended"}
     assume: list[tuple[m.Expr, str]] = []
@@ -36,15 +42,43 @@ def theorem(ctx: Context, node: Tree[Token], configs: tuple[str, ...], source: s
             ctx.unknown("config", config, node, list(configs))
     with ctx.scope(fresh=True):
         for line in (child for child in lines if isinstance(child, Tree)):
-            _theorem_line(ctx, line, made, assume, source, placements)
+            if line.data == "assume_invariant":
+                taken = _assumed(ctx, line, invariants)
+                assume += taken
+                made["assumed_at"] = (*made.get("assumed_at", ()), *(ctx.span(line) for _ in taken))  # type: ignore[misc]
+            else:
+                _theorem_line(ctx, line, made, assume, source, placements)
     if "show" not in made:
         ctx.fail("E0421", f"theorem {name} shows nothing", node, help="show theorem1")
+    expect = made.get("expect", m.Expectation("holds", ()))
+    assert isinstance(expect, m.Expectation)
+    _known_ways(ctx, node, str(made["show"]), expect)
     return m.Theorem(
         str(name), made.get("guest"), made.get("host"), where, str(made["memory"]), str(made["reading"]),  # type: ignore[arg-type]
-        tuple(assume), str(made["show"]), made.get("expect", m.Expectation("holds", ())), ctx.span(name),  # type: ignore[arg-type]
+        tuple(assume), str(made["show"]), expect, ctx.span(name),
         alone=bool(made.get("alone")), assumed_at=made.get("assumed_at", ()),  # type: ignore[arg-type]
         placement=str(made.get("placement", "")),
     )  # fmt: skip
+
+
+WAYS = {
+    **dict.fromkeys(
+        ("theorem1", "sensitive_implies_privileged", "inclusion", "sensitive"),
+        ("control", "mode", "location", "config", "joint", "trap"),
+    ),
+    "escalation": ("raise", "control", "map"),
+}
+"""The ways in which an instruction can break what a theorem shows, where there are several."""
+
+
+def _known_ways(ctx: Context, node: Tree[Token], show: str, expect: m.Expectation) -> None:
+    """E0428: ways that an expectation names and that its show does not have."""
+    for name, ways in expect.kinds:
+        known = WAYS.get(show, ())
+        for way in ways:
+            if way not in known:
+                told = f"there are: {', '.join(known)}" if known else f"leave out `: {' + '.join(ways)}`; it is one question"
+                ctx.fail("E0428", f"`{name}: {way}`: `show {show}` has no such way to fail", node, help=told)
 
 
 def elsewhere(ctx: Context, node: Tree[Token], config: str) -> bool:
@@ -82,16 +116,32 @@ def _theorem_line(
             made["assumed_at"] = (*made.get("assumed_at", ()), ctx.span(line))  # type: ignore[misc]
         case "show", [name]:
             made["show"] = _one_of(ctx, line, str(name), SHOWS)
-        case "expect_holds", _:
-            made["expect"] = m.Expectation("holds", ())
-        case ("expect_fails" | "expect_exactly") as kind, found:
-            listed = tuple(_verdict_name(child) for child in found if isinstance(child, Tree))
-            made["expect"] = m.Expectation(str(kind).removeprefix("expect_"), listed)
+        case (("expect_holds" | "expect_fails" | "expect_exactly"), _):
+            made["expect"] = expectation(line)
 
 
-def _verdict_name(node: Tree[Token]) -> str:
-    name, part = node.children
-    return f"{name}({part})" if part is not None else str(name)
+def expectation(line: Tree[Token]) -> m.Expectation:
+    """An `expect` line, with the ways in which each name breaks the claim, where it says so."""
+    listed: list[str] = []
+    kinds: list[tuple[str, tuple[str, ...]]] = []
+    for child in (child for child in line.children if isinstance(child, Tree)):
+        name, part, ways = child.children
+        listed.append(f"{name}({part})" if part is not None else str(name))
+        if isinstance(ways, Tree):
+            kinds.append((listed[-1], tuple(str(way) for way in ways.children if str(way) != "+")))
+    return m.Expectation(str(line.data).removeprefix("expect_"), tuple(listed), tuple(kinds))
+
+
+def _assumed(ctx: Context, line: Tree[Token], invariants: Mapping[str, m.Invariant]) -> list[tuple[m.Expr, str]]:
+    """`assume invariant NAME`: the conjuncts of one that is not expected to fail, in the author's words."""
+    (name,) = line.children
+    if str(name) not in invariants:
+        ctx.unknown("invariant", str(name), line, list(invariants))
+    kept = invariants[str(name)]
+    if kept.expect.kind != "holds":
+        hint = "H has to be true of the machine; write the condition itself to have it as a setting of the monitor's"
+        ctx.fail("E0429", f"invariant `{name}` is expected to fail", line, help=hint)
+    return [(expr, f"{text} (invariant {name})") for expr, text in kept.conjuncts]
 
 
 def _mode(ctx: Context, line: Tree[Token], name: Node) -> int:

@@ -48,6 +48,7 @@ class Draft:
     devicetree: m.Devicetree | None = None
     program: tuple[tuple[str, str | None, str], ...] = ()
     theorems: dict[str, m.Theorem] = field(default_factory=dict)
+    invariants: dict[str, m.Invariant] = field(default_factory=dict)
 
 
 class Work:
@@ -81,7 +82,7 @@ class Work:
 
 _NAMED = (
     "csr", "csr_view", "csr_space", "register", "fault_kind", "function", "translation", "protection", "instr", "trap_stack",
-    "theorem", "fragment",
+    "theorem", "invariant", "fragment",
 )  # fmt: skip
 
 

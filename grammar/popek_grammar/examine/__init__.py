@@ -12,6 +12,7 @@ from popek_grammar.examine.branches import branches
 from popek_grammar.examine.contexts import check_contexts
 from popek_grammar.examine.guards import check_guards
 from popek_grammar.examine.lints import lint
+from popek_grammar.examine.looking import check_looking
 from popek_grammar.examine.overlaps import check_lengths
 from popek_grammar.examine.recursion import check_recursion
 from popek_grammar.examine.shapes import check_shapes
@@ -32,6 +33,7 @@ def examine(machine: m.Machine) -> tuple[Diagnostic, ...]:
     check_addresses(machine, found)
     check_lengths(machine, found)
     check_shapes(machine, found)
+    check_looking(machine, found)
     if not found.has_errors:
         lint(machine, found)
         check_guards(machine, found)

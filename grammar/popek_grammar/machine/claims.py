@@ -9,10 +9,14 @@ from popek_grammar.records import record
 
 @record
 class Expectation:
-    """`kind` is `holds`, `fails` or `exactly`; names are `instr` or `instr(csr)`, empty: any."""
+    """`kind` is `holds`, `fails` or `exactly`; names are `instr` or `instr(csr)`, empty: any.
+
+    `kinds` says of some of the names in which ways they break it (`popf: control + mode`): these, and no other.
+    """
 
     kind: str
     names: tuple[str, ...]
+    kinds: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @record
@@ -37,3 +41,25 @@ class Theorem:
     alone: bool = False
     assumed_at: tuple[Span, ...] = ()
     placement: str = ""
+
+
+@record
+class Invariant:
+    """What every state of the machine satisfies, from reset on, as its author says: conjuncts with their words.
+
+    `once`: from the first state on that satisfies it, which is software's to bring about; reset is not asked.
+
+    `expect` is `holds`, or `fails` with the steps that break it: instructions, `reset`, `inputs`, `entry(CAUSE)`,
+    `interrupt(CAUSE)`.
+    """
+
+    name: str
+    conjuncts: tuple[tuple[Expr, str], ...]
+    expect: Expectation
+    span: Span
+    once: bool = False
+
+    @property
+    def words(self) -> str:
+        """The author's words, on one line."""
+        return " and ".join(text if len(self.conjuncts) == 1 else f"({text})" for _, text in self.conjuncts)

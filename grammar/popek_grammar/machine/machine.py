@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 
-from popek_grammar.machine.claims import Theorem
+from popek_grammar.machine.claims import Invariant, Theorem
 from popek_grammar.machine.expressions import Expr
 from popek_grammar.machine.instructions import Alias, FragmentInfo, Function, Instruction, Layout, Length, OperandKind
 from popek_grammar.machine.memory import Mapped, Placement, Protection, Translation
@@ -72,6 +72,7 @@ class Machine:
     devicetree: Devicetree | None = None
     elf: int | None = None
     mapped: tuple[Mapped, ...] = ()
+    invariants: Mapping[str, Invariant] = field(default_factory=dict)
 
     @property
     def setting(self) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from popek_grammar.text.columns import Row, print_rows, table_of
 from popek_grammar.text.layout import GOES_ON_AFTER
 from popek_grammar.text.parser import parse_text
-from popek_grammar.text.spacing import CLOSING, OPENING, Piece, raw_lines, spaced
+from popek_grammar.text.spacing import CLOSING, OPENING, Piece, kind_of, raw_lines, spaced
 
 INDENT = 2
 CONTINUES = frozenset("and or then else @ | & ^ + * / % /s %s = == != < <= > >= <s <=s >s >=s << >> >>s -> => ,".split())
@@ -45,7 +45,7 @@ class _Place:
         words = [token for token in tokens if token != "override"]
         for token in tokens:
             if token in OPENING:
-                self.brackets.append(_Bracket(token, indent, words[0]))
+                self.brackets.append(_Bracket(kind_of(token, self.last), indent, words[0]))
             elif token in CLOSING and self.brackets:
                 self.brackets.pop()
             self.last = token

@@ -15,6 +15,8 @@ RAW = re.compile(
 OPENING = frozenset(("(", "[", "{", ".{"))
 SET = "in {"
 """The bracket of a set after `in`, which is printed without blanks inside, unlike a block."""
+NAMES = "fails {"
+"""The bracket of the names that a claim is expected to fail with, in which a colon stands as in prose."""
 CLOSING = frozenset((")", "]", "}"))
 OPERATORS = frozenset("= -> => @ | ^ & + - * / % /s %s ~ == != < <= > >= <s <=s >s >=s << >> >>s +: < >".split())
 TAKES_EXPRESSION = frozenset(
@@ -66,10 +68,17 @@ def spaced(tokens: Sequence[str], outer: Sequence[str]) -> Iterator[Piece]:
         yield Piece(token, not tight, local)
         unary = token in ("-", "~") and (not position or _wants_operand(before))
         if token in OPENING:
-            brackets.append(SET if token == "{" and before == "in" else token)
+            brackets.append(kind_of(token, before))
             local += 1
         elif token in CLOSING and brackets:
             brackets.pop()
+
+
+def kind_of(bracket: str, before: str) -> str:
+    """An opening bracket by what it holds, as the word before it tells."""
+    if bracket != "{":
+        return bracket
+    return SET if before == "in" else NAMES if before in ("fails", "exactly") else bracket
 
 
 def joined(pieces: Iterable[Piece]) -> str:
@@ -99,7 +108,7 @@ def _tight(before: str, token: str, inside: str, in_encoding: bool) -> bool:
 
 
 def _tight_colon(token: str, inside: str, in_encoding: bool) -> bool:
-    return in_encoding or inside == "[" or (inside == "(" and token == ":")
+    return in_encoding or inside == "[" or (inside in ("(", NAMES) and token == ":")
 
 
 def _ends_operand(before: str) -> bool:

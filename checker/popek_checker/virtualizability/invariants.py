@@ -1,0 +1,238 @@
+"""Invariants, by induction: reset satisfies each, and every step from a state that satisfies all leads to one that does.
+
+Those that hold are proved together. Where one is broken it is no premise any more, and the others are asked again without it,
+until what is left carries itself. A broken one is shown by a state from which a step breaks it; that some program reaches that
+state is not said. Those that hold `once` software has brought them about come last: each stands on those that always hold and
+on itself, and no other on it.
+
+That a field holds a value of its declared set (`warl`, a mode) is what every verdict takes for granted, and is proved with
+them: what a body writes into a field directly goes by no rule.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+from popek_checker.solver.cache import Cache
+from popek_checker.solver.keys import code_digest
+from popek_checker.solver.sharing import Shared
+from popek_checker.solver.smt import Smt, Status, kept_solver
+from popek_checker.virtualizability.copies import holds, start
+from popek_checker.virtualizability.decide import Item, items
+from popek_checker.virtualizability.steps import Step, candidates, step, translations_write
+from popek_checker.virtualizability.theorems import compared, named
+from popek_checker.virtualizability.verdict import Finding, InvariantResult, Row, Truth, Witness
+from popek_checker.virtualizability.witness import cells_of, minimise, operands_of
+from popek_grammar import machine as m
+from popek_grammar.elaborate.invariants import RESET
+from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.state import State, within
+from popek_grammar.meaning.terms import Term
+
+CHUNK = 12
+"""Steps handed to a worker at a time."""
+
+DECLARED = "declared "
+"""Before the name of a scalar: that it holds a value of its declared set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Work for one worker: steps, the invariants that are asked of them, and those that they begin under."""
+
+    machine: Shared[m.Machine]
+    premises: tuple[str, ...]
+    asked: tuple[str, ...]
+    items: tuple[Item, ...]
+    timeout: float
+    cache: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The invariants of a machine, decided, and the declared sets that some step leaves: the field and the steps."""
+
+    invariants: tuple[InvariantResult, ...]
+    left: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def prove(machine: m.Machine, timeout: float, executor: Executor | None = None, cache: Cache | None = None) -> Proof:
+    """Every invariant of the machine, and every declared set of values."""
+    unseen = {name: _unseen(machine, kept) for name, kept in machine.invariants.items()}
+    sets = tuple(DECLARED + name for name, scalar in machine.scalars.items() if scalar.legal is not None)
+    found: dict[str, tuple[tuple[str, ...], list[Row]]] = {}
+    proved: tuple[str, ...] = ()
+    for once in (False, True):
+        asked = tuple(name for name, kept in machine.invariants.items() if kept.once is once and not unseen[name])
+        asked += () if once else sets
+        fallen = set(asked)
+        while asked and fallen:
+            premises = proved if once else asked
+            rows = _decided(machine, premises, asked, timeout, executor, cache)
+            found |= dict.fromkeys(asked, (premises, rows))
+            fallen = set() if once else {f.question for row in rows for f in row.findings if f.truth is not Truth.YES}
+            asked = tuple(name for name in asked if name not in fallen)
+        proved += asked
+    results = [
+        _result(machine, kept, *found[name], timeout) if name in found else _not_asked(kept, unseen[name])
+        for name, kept in machine.invariants.items()
+    ]
+    steps = [(name.removeprefix(DECLARED), _steps(name, found[name][1], Truth.YES)) for name in sets]
+    return Proof(tuple(results), tuple((name, tuple(sorted(left))) for name, left in steps if left))
+
+
+def _unseen(machine: m.Machine, kept: m.Invariant) -> str:
+    """Why the induction says nothing of an invariant: translation changes what it speaks of, which the view does not show."""
+    changed = sorted(translations_write(machine) & watched(machine, [kept.name]))
+    return f"address translation writes {', '.join(changed)}, and is not followed" if changed else ""
+
+
+def watched(machine: m.Machine, names: Iterable[str]) -> set[str]:
+    """The scalars and arrays that invariants speak of."""
+    state = start(machine, None, "")
+    return {leaf.name for leaf in t.free(satisfied(machine, state, name) for name in names)}
+
+
+def satisfied(machine: m.Machine, state: State, name: str) -> Term:
+    """The invariant or declared set of that name, of a state."""
+    if name.startswith(DECLARED):
+        scalar = machine.scalars[name.removeprefix(DECLARED)]
+        return within(state.scalars[scalar.name], scalar)
+    return t.and_(*(holds(machine, state, expr) for expr, _ in machine.invariants[name].conjuncts))
+
+
+# -- the steps -------------------------------------------------------------------------------------------------------
+
+
+def _decided(
+    machine: m.Machine, premises: tuple[str, ...], asked: tuple[str, ...], timeout: float, executor: Executor | None,
+    cache: Cache | None,
+) -> list[Row]:  # fmt: skip
+    """A row a step that may concern the invariants `asked`, each asked of it under `premises`."""
+    work = [Item(RESET), *candidates(machine, watched(machine, asked))]
+    shared, path = Shared(machine), str(cache.path) if cache is not None else None
+    chunks = [tuple(work[at : at + CHUNK]) for at in range(0, len(work), CHUNK)]
+    batches = [Batch(shared, premises, asked, chunk, timeout, path) for chunk in chunks]
+    parts = map(decide_batch, batches) if executor is None or len(batches) < 2 else executor.map(decide_batch, batches)
+    return [row for part in parts for row in part]
+
+
+def decide_batch(batch: Batch) -> list[Row]:
+    """The rows of a batch. Runs in a worker."""
+    smt, machine = kept_solver(batch.timeout), batch.machine.value
+    cache = Cache(Path(batch.cache)) if batch.cache is not None else None
+    rows = []
+    for item in batch.items:
+        made = step(machine, item)
+        if made is not None:
+            rows.append(_kept(machine, made, batch, smt, cache))
+    return rows
+
+
+def _kept(machine: m.Machine, made: Step, batch: Batch, smt: Smt, cache: Cache | None) -> Row:
+    goals = broken(machine, made, batch.premises, batch.asked)
+    if all(goal is t.FALSE for goal in goals.values()):
+        return Row(made.name, made.part, ())
+    key = "" if cache is None else _key(made, goals)
+    known = None if cache is None else cache.get_many([key]).get(key)
+    if known is not None:
+        return known
+    found = tuple(_answer(name, goal, smt) for name, goal in goals.items() if goal is not t.FALSE)
+    row = Row(made.name, made.part, found)
+    if cache is not None and all(finding.truth is not Truth.UNKNOWN for finding in found):
+        cache.put_many({key: row})
+    return row
+
+
+def broken(machine: m.Machine, made: Step, premises: Sequence[str], asked: Sequence[str]) -> dict[str, Term]:
+    """For each invariant asked, that the step leads out of it; `false` where the terms alone show that it does not.
+
+    `premises` are what the step begins under, with the invariant itself. Reset begins under nothing.
+    """
+    before, after = made.copy.before, made.copy.after
+    at_start = {name: satisfied(machine, before, name) for name in (*premises, *asked)}
+    given = [] if made.name == RESET else [at_start[name] for name in premises]
+    goals: dict[str, Term] = {}
+    for name in asked:
+        if made.name == RESET and name in machine.invariants and machine.invariants[name].once:
+            continue
+        then = satisfied(machine, after, name)
+        if made.name == RESET:
+            goals[name] = t.and_(*made.copy.facts, t.not_(then))
+        elif then is at_start[name]:
+            goals[name] = t.FALSE
+        else:
+            goals[name] = t.and_(*made.copy.facts, *given, at_start[name], made.copy.ok, t.not_(then))
+    return goals
+
+
+def _answer(name: str, goal: Term, smt: Smt) -> Finding:
+    start_ = time.perf_counter()
+    answer = smt.check([goal], model=False)
+    seconds = time.perf_counter() - start_
+    match answer.status:
+        case Status.UNSAT:
+            return Finding(name, Truth.YES, seconds=seconds)
+        case Status.SAT:
+            return Finding(name, Truth.NO, seconds=seconds)
+        case _:
+            return Finding(name, Truth.UNKNOWN, reason=answer.reason, seconds=seconds)
+
+
+def _witness(machine: m.Machine, name: str, premises: Sequence[str], item: Item, timeout: float) -> Witness | None:
+    """A small state from which the step breaks the invariant: what it speaks of, and what else is not zero or changes."""
+    made = step(machine, item)
+    assert made is not None, "the step has been asked about"
+    model = minimise(kept_solver(timeout), broken(machine, made, premises, (name,))[name])
+    if model is None:
+        return None
+    operands = operands_of(made.operands, model) if made.operands is not None else ()
+    cells = tuple(cells_of(machine, [made.copy], model))
+    return Witness(f"invariant {name}", (item.label,), operands, ("breaks it",), cells)
+
+
+def _key(made: Step, goals: Mapping[str, Term]) -> str:
+    """All that the row is made of: the questions themselves, by what they are."""
+    parts = (code_digest(), made.name, made.part, [(name, goal.key) for name, goal in goals.items()])
+    return hashlib.blake2b(f"invariants {parts}".encode(), digest_size=20).hexdigest()
+
+
+# -- the answers -----------------------------------------------------------------------------------------------------
+
+
+def _steps(name: str, rows: Sequence[Row], kept: Truth) -> set[str]:
+    """The steps at which the answer is not `kept`."""
+    return {row.name for row in rows for finding in row.findings if finding.question == name and finding.truth is not kept}
+
+
+def _result(
+    machine: m.Machine, kept: m.Invariant, premises: tuple[str, ...], rows: Sequence[Row], timeout: float
+) -> InvariantResult:
+    """One invariant from the rows of the round that settled it, shown broken by a step that was not expected to, if any is."""
+    findings = [(row, finding) for row in rows for finding in row.findings if finding.question == kept.name]
+    guilty = [row for row, finding in findings if finding.truth is Truth.NO]
+    unknown = {row.label: finding.reason for row, finding in findings if finding.truth is Truth.UNKNOWN}
+    found = compared(kept.expect, {row.label for row in guilty}, set(unknown))
+    guilty.sort(key=lambda row: bool(named({row.label}, kept.expect.names) & set(kept.expect.names)))
+    others = tuple(name for name in premises if name != kept.name and not name.startswith(DECLARED))
+    return InvariantResult(
+        kept.name, kept.words, found.state, found.names, others, kept.expect.kind, found.as_expected, found.difference,
+        "; ".join(f"{label}: {reason}" for label, reason in unknown.items()),
+        _witness(machine, kept.name, premises, _item(machine, guilty[0]), timeout) if guilty else None, kept.once,
+    )  # fmt: skip
+
+
+def _item(machine: m.Machine, row: Row) -> Item:
+    """The step that a row is about."""
+    known = (item for item in items(machine) if (item.instruction, item.part) == (row.name, row.part))
+    return next(known, Item(row.name, row.part))
+
+
+def _not_asked(kept: m.Invariant, why: str) -> InvariantResult:
+    """One that was not asked of any step: neither proved nor refuted."""
+    return InvariantResult(kept.name, kept.words, "unknown", (), (), kept.expect.kind, Truth.UNKNOWN, "", why, None, kept.once)
