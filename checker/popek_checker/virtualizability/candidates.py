@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from popek_checker.virtualizability.copies import holds, pieces
-from popek_checker.virtualizability.questions import TWIN, Subject
+from popek_checker.virtualizability.pinning import Escape
+from popek_checker.virtualizability.questions import TWIN, Ask, Subject
 from popek_grammar import machine as m
 from popek_grammar.elaborate.assumptions import assumption
 from popek_grammar.meaning import terms as t
@@ -23,10 +24,28 @@ def held_state(machine: m.Machine) -> frozenset[str]:
     return frozenset(name + TWIN for name, piece in pieces(machine) if piece.role in HELD)
 
 
+def completion(subject: Subject) -> Escape:
+    """The deprivileged run that must not complete; any of several, where f holds state at what the guest's mode says.
+
+    Conditions go by the amended question, whatever the reading.
+    """
+    runs = [Escape(_facts(ask), t.and_(*ask.constraints)) for ask in Subject.runs(subject)]
+    return runs[0] if len(runs) == 1 else Escape(t.or_(*(run.facts for run in runs)), t.or_(*(run.term for run in runs)))
+
+
+def trapped(subject: Subject) -> Term:
+    """Somewhere the bare run completes and the deprivileged one traps: what makes it privileged, not vacuous."""
+    return t.or_(*(t.and_(_facts(ask), *ask.constraints) for ask in Subject.executable(subject)))
+
+
+def _facts(ask: Ask) -> Term:
+    return t.and_(*(fact for item in ask.copies for fact in item.facts))
+
+
 def trapping(subject: Subject) -> list[Term]:
     """The atoms that decide whether the deprivileged run traps."""
-    host = subject.host_copy
-    return atoms(subject, [host.ok, *(trap.condition for trap in host.outcome.traps)])
+    copies = [item for ask in Subject.runs(subject) for item in ask.copies]
+    return atoms(subject, [root for item in copies for root in (item.ok, *(trap.condition for trap in item.outcome.traps))])
 
 
 def atoms(subject: Subject, roots: Sequence[Term]) -> list[Term]:

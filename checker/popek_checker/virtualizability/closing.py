@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from popek_checker.solver.hitting import hitting
 from popek_checker.solver.smt import Scope, Smt, Status
+from popek_checker.virtualizability.pinning import Escape
 from popek_checker.virtualizability.support import support
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.terms import Term
@@ -63,8 +64,7 @@ class Hole:
     """An instruction that must be made to trap: its candidates, and a clause for each escape found."""
 
     label: str
-    completes: Term
-    facts: Term
+    run: Escape
     scope: Scope
     candidates: tuple[str, ...]
     spoken: frozenset[str]
@@ -109,8 +109,8 @@ class Hole:
                 return None
             return t.const(self.scope.found(term), term.width)
 
-        left = t.substitute([self.facts, self.completes], known)
-        return left[self.facts], left[self.completes]
+        left = t.substitute([self.run.facts, self.run.completes], known)
+        return left[self.run.facts], left[self.run.completes]
 
     def _enough(self, search: Search, facts: Term, completes: Term) -> list[Term] | None:
         """As few of the candidates that hold in the state found as make it complete; None when all of them do not."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from popek_checker.solver.smt import Scope, Smt, Status
-from popek_checker.virtualizability.candidates import atoms, held_state, said, trapping, words
+from popek_checker.virtualizability.candidates import atoms, completion, held_state, said, trapped, trapping, words
 from popek_checker.virtualizability.closing import Hole, Search, closed
 from popek_checker.virtualizability.pinning import Escape, Pinned, merged, pinned
 from popek_checker.virtualizability.questions import Subject
@@ -43,28 +43,20 @@ class Condition:
 
 def condition(smt: Smt, subject: Subject) -> Condition:
     """The settings that make the instruction privileged: the fewest atoms, else as few values as will do."""
-    machine, host = subject.machine, subject.host_copy
+    machine, escape, traps = subject.machine, completion(subject), trapped(subject)
     candidates = [atom for atom in trapping(subject) if words(machine, atom) is not None]
-    escape, traps = (*host.facts, host.ok), (_trapped(subject),)
-    if held := _first(subject, smallest(smt, candidates, escape, traps, most=1)):
+    if held := _first(subject, smallest(smt, candidates, (escape.term,), (traps,), most=1)):
         return Condition(held)
-    found = pinned(smt, machine, traps[0], [Escape(t.and_(*host.facts), host.ok)], held_state(machine))
+    found = pinned(smt, machine, traps, [escape], held_state(machine))
     if found.proved:
         return Condition((), Truth.NO, _refuted(found))
-    if held := _first(subject, smallest(smt, candidates, escape, traps, most=3)):
+    if held := _first(subject, smallest(smt, candidates, (escape.term,), (traps,), most=3)):
         return Condition(held)
     every = list(dict.fromkeys([*candidates, *found.pins]))
-    together = _together(smt, subject, every) if len(every) <= MOST_TOGETHER else found.pins
+    together = _together(smt, escape, traps, every) if len(every) <= MOST_TOGETHER else found.pins
     if held := _first(subject, [merged(together), found.pins]):
         return Condition(held)
     return Condition((), Truth.UNKNOWN, _searched(found, len(candidates)))
-
-
-def _trapped(subject: Subject) -> Term:
-    """Somewhere the bare run completes and the deprivileged one traps: what makes it privileged, not vacuous."""
-    host = subject.host_copy
-    bare = (subject.copy(mode) for mode in subject.bare)
-    return t.and_(*host.facts, host.trap, t.or_(*(t.and_(*one.facts, one.ok) for one in bare)))
 
 
 def _first(subject: Subject, found: Iterable[Sequence[Term]]) -> tuple[str, ...]:
@@ -94,14 +86,12 @@ def _named(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + more
 
 
-def _together(smt: Smt, subject: Subject, candidates: Sequence[Term]) -> tuple[Term, ...]:
+def _together(smt: Smt, escape: Escape, traps: Term, candidates: Sequence[Term]) -> tuple[Term, ...]:
     """The fewest atoms that make the run trap together; none when they do not."""
-    host = subject.host_copy
-    facts = t.and_(*host.facts)
     terms = {f"{place:04}": atom for place, atom in enumerate(candidates)}
-    with smt.within([facts, host.ok]) as scope:
-        hole = Hole("", host.ok, facts, scope, tuple(terms), frozenset(leaf.name for leaf in t.free(candidates)))
-        best = closed(Search(smt, (_trapped(subject),), terms), [hole])
+    with smt.within([escape.term]) as scope:
+        hole = Hole("", escape, scope, tuple(terms), frozenset(leaf.name for leaf in t.free(candidates)))
+        best = closed(Search(smt, (traps,), terms), [hole])
     return tuple(terms[name] for name in sorted(best.conditions)) if best.labels else ()
 
 

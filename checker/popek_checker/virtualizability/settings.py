@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from popek_checker.solver.hitting import hitting
 from popek_checker.solver.smt import Smt
-from popek_checker.virtualizability.candidates import held_state, meaning, trapping, words
+from popek_checker.virtualizability.candidates import completion, held_state, meaning, trapping, words
 from popek_checker.virtualizability.closing import Closed, Hole, Search, closed
 from popek_checker.virtualizability.copies import pieces
-from popek_checker.virtualizability.pinning import Escape, Pinned, pinned
+from popek_checker.virtualizability.pinning import Pinned, pinned
 from popek_checker.virtualizability.questions import TWIN, Subject
 from popek_grammar import machine as m
 from popek_grammar.elaborate.assumptions import assumption
@@ -76,8 +76,7 @@ def _largest(smt: Smt, subjects: Mapping[str, Subject], facts: Sequence[Term], f
     held, order, impossible = held_state(machine), list(subjects), list[frozenset[str]]()
 
     def tried(labels: Iterable[str]) -> Pinned:
-        copies = [subjects[label].host_copy for label in order if label in labels]
-        return pinned(smt, machine, t.and_(*facts), [Escape(t.and_(*one.facts), one.ok) for one in copies], held)
+        return pinned(smt, machine, t.and_(*facts), [completion(subjects[label]) for label in order if label in labels], held)
 
     while len(impossible) < MOST_SETS:
         chosen, _ = hitting({label: [frozenset((label,))] for label in order}, impossible, order)
@@ -105,9 +104,8 @@ def _candidates(subject: Subject, known: tuple[str, ...]) -> dict[str, Term]:
 
 def _hole(search: Search, label: str, subject: Subject, own: Mapping[str, Term], stack: ExitStack) -> Hole:
     """A hole, with all conditions that speak of what its own speak of: another's may close it too."""
-    host = subject.host_copy
-    facts = t.and_(*host.facts)
-    scope = stack.enter_context(search.smt.within([facts, host.ok]))
+    run = completion(subject)
+    scope = stack.enter_context(search.smt.within([run.term]))
     spoken = frozenset(leaf.name for leaf in t.free(own.values()))
     near = [text for text, term in search.terms.items() if not spoken.isdisjoint(leaf.name for leaf in t.free([term]))]
-    return Hole(label, host.ok, facts, scope, tuple(near), spoken)
+    return Hole(label, run, scope, tuple(near), spoken)

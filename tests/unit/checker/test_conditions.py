@@ -297,3 +297,11 @@ def test_what_a_term_speaks_of() -> None:
     assert support([f]).touches(support([t.apply("f", 1, (t.const(2, 3),))]))
     assert not support([t.apply("f", 1, (t.const(1, 3),))]).touches(support([t.apply("f", 1, (t.const(2, 3),))]))
     assert support([f]).touches(support([y]))
+
+
+def test_conditions_close_the_run_of_every_guest_mode() -> None:
+    """f holds `b` at what the guest's mode says: with `a == 1` a guest in S traps, and one in U, for which b is 1, does not."""
+    f = "placement { host b = if mode == S then 0 else 1 }"
+    (only,) = check(made("b == 1 or a == 0", more=f), Options()).rows
+    assert only.violation is Truth.YES
+    assert (only.condition, only.closable) == ((), Truth.NO)
