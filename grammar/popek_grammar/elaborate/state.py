@@ -26,6 +26,8 @@ def declare_state(ctx: Context, node: Tree[Token]) -> None:
         return _memory(ctx, node, str(name), type_, more)
     fresh(ctx, node, str(name))
     found = type_of(ctx, type_)
+    if not isinstance(found, m.Bits | m.Mode):
+        ctx.fail("E0293", f"state holds bits or a mode, not a truth value: {name}", type_, help="bits(1), and compare with == 1")
     if count is not None:
         elements = number(ctx, count, "the number of elements", 1, 1 << 20)
         index = max(1, (elements - 1).bit_length())

@@ -36,6 +36,7 @@ BROKEN = [
     ('names "zero 1', 'names "zero', "E0444", "31 names"),
     ("role env\n  mip", "role mode\n  mip", "E0445", "both"),
     # types
+    ("  mip", "  flag : bool role control\n  mip", "E0293", "truth value"),
     ("mstatus.FS == 3", "mstatus.FS == 4", "E0233", "2 bits"),
     ("mstatus.FS == 3", "mstatus.FS", "E0232", "bool"),
     ("jump(pc + sext(imm))", "jump(pc + imm)", "E0231", "13 bits"),
