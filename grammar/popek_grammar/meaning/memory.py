@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from popek_grammar.meaning.evaluator import Run
 
 
-class Translated:
-    """Accesses go through the declared translations and protections."""
+class Placed:
+    """Accesses that first find where their cells lie, and then find there what memory or the state in it holds."""
 
-    def own_cells(self, machine: m.Machine, array: str) -> str:
-        """The array that a body means which reads or writes elements of `array` itself: all memory is one."""
-        return array
+    def _places(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> list[Term]:
+        """The cells of an access, lowest address first; faults end the path."""
+        raise NotImplementedError
 
     def load(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> Term:
         places = self._places(run, address, width, kind, acting)
@@ -33,6 +33,14 @@ class Translated:
         places = self._places(run, address, value.width, kind, acting)
         if run.path is not t.FALSE:
             store_cells(run, places, value)
+
+
+class Translated(Placed):
+    """Accesses go through the declared translations and protections."""
+
+    def own_cells(self, machine: m.Machine, array: str) -> str:
+        """The array that a body means which reads or writes elements of `array` itself: all memory is one."""
+        return array
 
     def physical(self, run: Run, address: Term, width: int) -> Term:
         """A walk's own load: through the second stage, if any, and protection, as an ordinary load."""

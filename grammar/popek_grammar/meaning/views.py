@@ -15,14 +15,13 @@ from popek_grammar import machine as m
 from popek_grammar.meaning import mapped
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.memory import (
+    Placed,
     Translated,
     acting_mode,
     consecutive,
-    load_cells,
     main_array,
     page_bits,
     page_number,
-    store_cells,
 )
 from popek_grammar.meaning.operators import binary
 from popek_grammar.meaning.outcome import TrapCase
@@ -40,7 +39,7 @@ def physical_array(memory: str) -> str:
     return f"physical {memory}"
 
 
-class View:
+class View(Placed):
     """Accesses go through one opaque map of pages: whether a page faults and where it lies are free functions of it.
 
     Offsets in a page are kept (its size is the smallest that the machine declares); where pages are not declared, each cell
@@ -82,15 +81,6 @@ class View:
         if acting is None or run.machine.mode is None:
             return t.FALSE
         return binary("<", acting, run.state.scalars[run.machine.mode], run.machine.modes)
-
-    def load(self, run: Run, address: Term, width: int, kind: str, acting: Term | None) -> Term:
-        places = self._places(run, address, width, kind, acting)
-        return load_cells(run, places) if run.path is not t.FALSE else t.const(0, width)
-
-    def store(self, run: Run, address: Term, value: Term, kind: str, acting: Term | None) -> None:
-        places = self._places(run, address, value.width, kind, acting)
-        if run.path is not t.FALSE:
-            store_cells(run, places, value)
 
     def physical(self, run: Run, address: Term, width: int) -> Term:
         return self.load(run, address, width, "load", None)
