@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from popek.reports.asked import scope
 from popek_checker.virtualizability.theorems import WAYS
 from popek_checker.virtualizability.verdict import Report, Row, Truth, conjunction, disjunction
 
@@ -175,11 +176,11 @@ def settings_line(report: Report) -> str:
     )
     told = "".join(f"; {words}{{{', '.join(names)}}}" for words, names in left if names)
     if not found.held:
-        return f"smallest settings: none{told}"
+        return f"smallest settings{scope(report)}: none{told}"
     total = len(found.closes) + len(found.remains)
     asked = {Truth.YES: "", Truth.NO: ", but asked again they do not", Truth.UNKNOWN: ", but that is not decided"}[found.verified]
     closes = f"close {len(found.closes)} of {total} violations{asked}"
-    return f"smallest settings ({len(found.held)}): {grouped(found.held)}: {closes}{told}"
+    return f"smallest settings{scope(report)} ({len(found.held)}): {grouped(found.held)}: {closes}{told}"
 
 
 def grouped(settings: Sequence[str]) -> str:

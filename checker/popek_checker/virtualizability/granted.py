@@ -115,16 +115,25 @@ def _unseen(machine: m.Machine, claims: Sequence[Claim], hides: bool) -> Iterato
     entries = [f"entry of {name}" for name in machine.trap_stacks]
     if entries and not _enters(claims, hides):
         traps = [*entries, *(["delegation"] if machine.delegate is not None else []), "which cause a trap has"]
-        yield Unseen(", ".join(traps), "a trap ends the instruction", "--reading literal, popek explain --causes, popek diff")
+        yield Unseen(
+            ", ".join(traps),
+            "a trap ends the instruction",
+            f"{_proved(machine)}--reading literal, popek explain --causes, popek diff",
+        )
     yield Unseen("fetching, words that decode to nothing", "the instruction is there already", "popek diff")
     if machine.interrupts is not None:
-        yield Unseen("interrupts", "they come between instructions", "popek diff")
+        yield Unseen("interrupts", "they come between instructions", f"{_proved(machine)}popek diff")
     if machine.regions:
         yield Unseen("regions and devices", "verdicts are about instructions", "popek run")
     used = _used(machine, claims, hides)
     idle = [n for n, piece in pieces(machine) if n not in used and piece.role is not m.Role.GUEST]
     if idle:
         yield Unseen(f"the roles of {', '.join(idle)}", "no instruction reads or writes them", "")
+
+
+def _proved(machine: m.Machine) -> str:
+    """The machine's invariants, which are asked of every step, where it states any."""
+    return "the invariants, " if machine.invariants else ""
 
 
 def _enters(claims: Iterable[Claim], hides: bool) -> bool:
