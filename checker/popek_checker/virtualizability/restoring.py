@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations
 from typing import Final
 
 from popek_checker.solver.smt import Model, Smt, Status, kept_solver
@@ -187,7 +188,7 @@ class Piece:
         deciding = set(t.free([*_conditions(roots[:1]), *roots[1:]]))
         sources = {leaf for leaf in t.free(roots[:1]) if leaf not in deciding and leaf.name != PIECE}
         value, *facts = self._fixed(roots, model, sources | {self._value})  # whatever it was before
-        if all(fact is t.TRUE for fact in facts) and self._value not in t.free([value]) and _own_bits(value):
+        if all(fact is t.TRUE for fact in facts) and _own_bits(value):
             return True
         return any(self._filtered(roots, model, leaf) for leaf in t.free(roots[:1]) if leaf.name != PIECE)
 
@@ -274,14 +275,16 @@ def _conditions(roots: list[Term]) -> list[Term]:
 
 
 def _own_bits(value: Term) -> bool:
-    """Whether each bit of the value is a bit of some leaf, no two the same."""
+    """Whether each bit of the value is a bit of some leaf other than the piece, no two the same, elements told apart."""
     seen: set[tuple[Term, int]] = set()
     for at in range(value.width):
         bit = t.extract(value, at, at)
-        if bit.op in ("var", "apply"):
-            seen.add((bit, 0))
-        elif bit.op == "extract" and bit.args[0].op in ("var", "apply"):
-            seen.add((bit.args[0], t.bounds(bit)[1]))
-        else:
+        leaf, place = (bit.args[0], t.bounds(bit)[1]) if bit.op == "extract" else (bit, 0)
+        if leaf.op not in ("var", "apply") or leaf.name == PIECE:
             return False
-    return len(seen) == value.width
+        seen.add((leaf, place))
+    leaves = {leaf for leaf, _ in seen if leaf.op == "apply"}
+    apart = all(
+        one.name != other.name or t.and_(*map(t.eq, one.args, other.args)) is t.FALSE for one, other in combinations(leaves, 2)
+    )
+    return apart and len(seen) == value.width
