@@ -92,8 +92,8 @@ def _seconds(arguments: list[str], cache: str) -> float:
 def solvers() -> None:
     """The same obligations: ours in one process, Z3 and bitwuzla on the SMT-LIB text with a process each."""
     import z3
-
     from popek_checker.solver.crosscheck import QUESTIONS
+
     from popek_checker.solver.smt import Smt
     from popek_checker.virtualizability.check import main_claim
     from popek_checker.virtualizability.decide import items, make_subject

@@ -8,19 +8,22 @@ a cause whose entry differs.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from popek_checker.difference.compare import CARRIED, Pair, between, instructions
+from popek_checker.difference.compare import CARRIED, Ends, Pair, between, instructions
 from popek_checker.difference.contrast import contrast
 from popek_checker.difference.declared import changes
-from popek_checker.difference.delta import Change, Delta, DeltaRow, Status, Subject
+from popek_checker.difference.delta import Change, Clause, Delta, DeltaRow, Status, Subject
 from popek_checker.difference.sets import chosen, compare_sets
-from popek_checker.difference.sides import Side, Unit, item
-from popek_checker.solver.cache import machine_digest, text_key
+from popek_checker.difference.sides import Side, Unit
+from popek_checker.difference.through import Reading, groups
+from popek_checker.solver.answers import Answers
+from popek_checker.solver.cache import ANSWERS, Cache
 from popek_checker.solver.sharing import Shared
-from popek_checker.solver.smt import Smt, kept_solver
+from popek_checker.solver.smt import Model, Smt, kept_solver
 from popek_checker.solver.smt import Status as Answered
 from popek_checker.virtualizability.check import CHUNK, FEWEST_CHUNKS
 from popek_checker.virtualizability.options import Progress
@@ -40,6 +43,7 @@ class Batch:
     units: tuple[Unit, ...]
     uneven: frozenset[str]
     timeout: float
+    cache: str | None = None
 
 
 def diff(
@@ -49,30 +53,106 @@ def diff(
     timeout: float = 30.0,
     executor: Executor | None = None,
     progress: Progress = lambda done, total, name: None,
+    each: bool = False,
+    cache: Cache | None = None,
 ) -> Delta:
-    """All that differs between two machines; with `wanted`, of these instructions alone."""
+    """All that differs between two machines; with `wanted`, of these instructions alone.
+
+    Of many things that differ through one clause few are asked about, but for `wanted` ones, or if `each` is to be.
+    """
     start = time.perf_counter()
     pair = Pair(a, b)
     first, second = list(between(pair)), list(instructions(pair, wanted))
-    equal, shared = _equal_texts(pair), Shared((a, b))
-    rows = {unit: known for unit in (*first, *second) if (known := _without_solver(pair, unit, equal)) is not None}
+    store = str(cache.path) if cache is not None else None
+    work = Work(pair, Shared((a, b)), timeout, store, executor, each or bool(wanted), len(first) + len(second), progress)
+    work.begin([*first, *second])
     for stage in (first, second):
-        uneven = frozenset(u.name for u, row in rows.items() if u.kind == "entry" and row.status is not Status.SAME)
-        left = tuple(unit for unit in stage if unit not in rows)
-        for decided in _decide(Batch(shared, left, uneven, timeout), executor):
-            rows |= decided
-            progress(len(rows), len(first) + len(second), next(reversed(decided)).name)
-    shown = tuple(rows[unit] for unit in (second if wanted else [*first, *second]))
+        work.stage(stage)
+    shown = tuple(work.rows[unit] for unit in (second if wanted else [*first, *second]))
     told = tuple(_kept(changes(a, b), wanted))
-    return Delta(_subject(a), _subject(b), told, shown, assumptions(pair), time.perf_counter() - start)
+    used = {label for row in shown for label in row.through}
+    clauses = tuple(clause for label, clause in work.clauses.items() if label in used)
+    return Delta(_subject(a), _subject(b), told, shown, assumptions(pair), time.perf_counter() - start, clauses)
 
 
-def _without_solver(pair: Pair, unit: Unit, equal: Callable[[Unit], bool]) -> DeltaRow | None:
-    """The row that the declarations alone decide."""
-    reason = pair.obstacle(unit)
-    if reason:
-        return DeltaRow(unit.kind, unit.name, unit.part, Status.INCOMPARABLE, reason=reason)
-    return DeltaRow(unit.kind, unit.name, unit.part, Status.SAME, "text") if equal(unit) else None
+@dataclass(slots=True)
+class Work:
+    """A comparison under way: the rows so far, and the clauses that things were found to differ through."""
+
+    pair: Pair
+    shared: Shared[tuple[m.Machine, m.Machine]]
+    timeout: float
+    cache: str | None
+    executor: Executor | None
+    each: bool
+    total: int
+    progress: Progress
+    rows: dict[Unit, DeltaRow] = field(default_factory=dict)
+    clauses: dict[str, Clause] = field(default_factory=dict)
+    reading: Reading = field(init=False)
+
+    def begin(self, units: Sequence[Unit]) -> None:
+        """What the declarations alone decide; and the functions that differ, each by itself."""
+        self.reading = Reading.of(self.pair)
+        for unit in units:
+            reason = self.pair.obstacle(unit)
+            if reason:
+                self.rows[unit] = DeltaRow(unit.kind, unit.name, unit.part, Status.INCOMPARABLE, reason=reason)
+        left = [unit for unit in units if unit not in self.rows and not self.reading.reads_apart(unit)]
+        asked = self._ask(list(self.reading.askable(left)), frozenset())
+        same = {(unit.kind, unit.name): row.how for unit, row in asked.items() if row.status is Status.SAME and not row.own}
+        self.reading = replace(self.reading, same=same)
+        alone = {(unit.kind, unit.name): row for unit, row in asked.items()}
+        for key in dict.fromkeys(key for unit in left for key in self.reading.through(unit)):
+            clause = self.reading.told(key, alone.get(key))
+            self.clauses[clause.label] = clause
+
+    def stage(self, units: Sequence[Unit]) -> None:
+        """Decides units. What differs in the entry of a trap alone stands under the clause that its entry differs through."""
+        uneven = {u.name: row for u, row in self.rows.items() if u.kind == "entry" and row.status is not Status.SAME}
+        alone: list[Unit] = []
+        through: dict[Unit, tuple[Clause, ...]] = {}
+        for unit in units:
+            if unit in self.rows:
+                continue
+            if self.reading.reads_apart(unit):
+                alone.append(unit)
+                continue
+            clauses = tuple(self.clauses[self.reading.told(key, None).label] for key in self.reading.through(unit))
+            clauses = clauses or self._by_entry(unit, uneven)
+            if clauses:
+                through[unit] = clauses
+            else:
+                self.rows[unit] = DeltaRow(unit.kind, unit.name, unit.part, Status.SAME, self.reading.how(unit))
+        grouped = groups(self.reading, through)
+        asked = [*alone, *(unit for group in grouped for unit in group.next(self.rows, self.each))]
+        while asked:
+            for unit, row in self._ask(asked, frozenset(uneven)).items():
+                known = next((group.through[unit] for group in grouped if unit in group.through), ())
+                self.rows[unit] = replace(row, through=known if row.status is not Status.SAME else ())
+            asked = [unit for group in grouped for unit in group.next(self.rows, self.each)]
+        for group in grouped:
+            self.rows |= dict(group.rest())
+
+    def _by_entry(self, unit: Unit, uneven: Mapping[str, DeltaRow]) -> tuple[Clause, ...]:
+        """The clauses through which the entry of traps differs that a thing that is the same itself may raise."""
+        raised = sorted(self.reading.stands(unit)[0].raises & uneven.keys()) if unit.kind != "entry" else []
+        labels = dict.fromkeys(label for cause in raised for label in uneven[cause].through)
+        found = tuple(self.clauses[label] for label in labels)
+        return found or tuple(self._entry(cause) for cause in raised)
+
+    def _entry(self, cause: str) -> Clause:
+        made = Clause("entry of", cause, "", "")
+        return self.clauses.setdefault(made.label, made)
+
+    def _ask(self, units: Sequence[Unit], uneven: frozenset[str]) -> dict[Unit, DeltaRow]:
+        """The rows of units, as the solver has them."""
+        found: dict[Unit, DeltaRow] = {}
+        for decided in _decide(Batch(self.shared, tuple(units), uneven, self.timeout, self.cache), self.executor):
+            found |= decided
+            done = len(self.rows) + sum(unit.kind != "function" for unit in found)
+            self.progress(min(done, self.total), self.total, next(reversed(decided)).name)
+        return found
 
 
 def _kept(found: Iterable[Change], wanted: Sequence[str]) -> Iterator[Change]:
@@ -82,23 +162,6 @@ def _kept(found: Iterable[Change], wanted: Sequence[str]) -> Iterator[Change]:
 
 def _subject(machine: m.Machine) -> Subject:
     return Subject(machine.name, machine.config, machine.files[0] if machine.files else "")
-
-
-def _equal_texts(pair: Pair) -> Callable[[Unit], bool]:
-    """Whether a unit reads the same in both machines, with all that it stands on."""
-    plain = [
-        replace(x, name="", config="", title="", manual="", parameters={}, extensions={}, choices={}, given={})
-        for x in (pair.a, pair.b)
-    ]
-    bases = [machine_digest(machine) for machine in plain]
-
-    def equal(unit: Unit) -> bool:
-        if bases[0] != bases[1] or unit.kind != "instruction":
-            return bases[0] == bases[1]
-        one, other = (text_key("", x.instructions[unit.name], item(unit), ()) for x in plain)
-        return one == other
-
-    return equal
 
 
 def assumptions(pair: Pair) -> tuple[str, ...]:
@@ -128,8 +191,12 @@ def _decide(whole: Batch, executor: Executor | None) -> Iterator[dict[Unit, Delt
 def decide_batch(batch: Batch) -> list[DeltaRow]:
     """The rows of a batch. Runs in a worker, which keeps its solver from batch to batch."""
     smt = kept_solver(batch.timeout)
+    smt.answers = Answers(Cache(Path(batch.cache), ANSWERS)) if batch.cache is not None else None
     pair = Pair(*batch.machines.value)
-    return [decide(smt, pair, unit, batch.uneven) for unit in batch.units]
+    rows = [decide(smt, pair, unit, batch.uneven) for unit in batch.units]
+    if smt.answers is not None:
+        smt.answers.file()
+    return rows
 
 
 # -- one unit --------------------------------------------------------------------------------------------------------
@@ -148,6 +215,11 @@ def decide(smt: Smt, pair: Pair, unit: Unit, uneven: frozenset[str] = frozenset(
         elif trap.cause in uneven:
             row = _answer(smt, pair, unit, row, sides, number)
     return row
+
+
+def _small(smt: Smt, ends: Ends, known: Model) -> Model:
+    """The smallest model of a difference that is found in time."""
+    return smt.smallest(ends.goal, lambda: minimise(smt, ends.goal, known)) or known
 
 
 def _answer(smt: Smt, pair: Pair, unit: Unit, row: DeltaRow, sides: tuple[Side, Side], trap: int | None) -> DeltaRow:
@@ -172,7 +244,7 @@ def _answer(smt: Smt, pair: Pair, unit: Unit, row: DeltaRow, sides: tuple[Side, 
             reason = PAIRED if status is Status.UNKNOWN else ""
             return replace(row, status=status, how="solver" if status is Status.SAME else "", reason=reason)
     else:
-        model = found.model if entry else minimise(smt, ends.goal) or found.model
+        model = found.model if entry else _small(smt, ends, found.model)
     row = replace(row, status=Status.DIFFERENT, how="")
     if trap is not None and entry:
         return replace(row, reason=f"the entry of {sides[0].outcome.traps[trap].cause} differs, which both raise")

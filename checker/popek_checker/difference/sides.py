@@ -16,6 +16,7 @@ from popek_grammar.meaning.paths import Ranges
 from popek_grammar.meaning.state import State, legal
 from popek_grammar.meaning.terms import Term
 from popek_grammar.meaning.traps import deliverable, enter
+from popek_grammar.meaning.widths import width_of
 
 CHOICE = "?"
 """How the variables of open values begin."""
@@ -23,6 +24,10 @@ OTHER = "~"
 """Marks the open values of one side, where they are asked about apart from those of the other."""
 FETCHED = "fetched"
 """Pseudo-scalar: what a fetch brings in."""
+RESULT = "result"
+"""Pseudo-scalar: what a function returns."""
+ARGUMENT = "argument."
+"""How the variables of a function's arguments begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,8 @@ def perform(machine: m.Machine, unit: Unit, before: State, choices: Choices, wor
             return Side(machine, before, outcome, t.var("next_pc", here.width), choices)
         case "interrupts":
             return Side(machine, before, _interrupted(run), here, choices)
+        case "function":
+            return Side(machine, before, _called(run, machine.functions[unit.name], before), here, choices)
         case "fetch":
             before.scalars[FETCHED] = t.const(0, machine.parcel)
             return Side(machine, before, _fetched(run), here, choices)
@@ -130,6 +137,20 @@ def _interrupted(run: Run) -> Outcome:
         traps.append(TrapCase(t.and_(none, condition), cause.name, payload, False))
         none = t.and_(none, t.not_(condition))
     return Outcome(none, run.state, tuple(traps), tuple(run.assumptions))
+
+
+def _called(run: Run, function: m.Function, before: State) -> Outcome:
+    """The function with any arguments, where any access may be under way: what it returns, writes and raises."""
+    machine, mode = run.machine, run.machine.modes.width
+    arguments = [t.var(f"{ARGUMENT}{name}", width_of(type_, machine)) for name, type_ in function.parameters]
+    stage = next(iter(machine.translations.values()), None)
+    va = t.var("va", stage.va_width if stage is not None else before.scalars[machine.pc].width)
+    with run.bound(va=va, access=t.var("access", 2), acting=t.var("acting", mode), size=t.var("size", 32)):
+        result = run.call(function, arguments)
+    if result is not None:
+        before.scalars[RESULT] = t.const(0, result.width)
+        run.state.scalars[RESULT] = result
+    return run.outcome()
 
 
 def _fetched(run: Run) -> Outcome:
