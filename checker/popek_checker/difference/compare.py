@@ -129,7 +129,7 @@ class Pair:
         """A piece of shared state ends up different; arrays are compared at one fresh index."""
         if name in one.arrays:
             left, right = one.arrays[name], other.arrays[name]
-            if left.writes == right.writes and left.array.zero_at == right.array.zero_at:
+            if left.writes == right.writes and (not left.writes or left.array.zero_at == right.array.zero_at):
                 return t.FALSE
             at = fresh_index(left.array)
             return t.ne(left.read(at), right.read(at))

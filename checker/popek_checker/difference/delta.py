@@ -144,6 +144,10 @@ class Delta:
         """The rows that came out so."""
         return tuple(row for row in self.rows if row.status is status)
 
+    def standing(self, clause: Clause) -> tuple[DeltaRow, ...]:
+        """The rows that differ, or may differ, through a clause."""
+        return tuple(row for row in self.rows if clause.label in row.through)
+
     @property
     def differs(self) -> bool:
         """Something is not the same, or cannot even be compared."""
