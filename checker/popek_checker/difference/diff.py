@@ -31,6 +31,8 @@ from popek_checker.virtualizability.witness import minimise
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 
+CALLER = "reads what only a caller gives"
+"""Why a function is not asked about by itself."""
 PAIRED = "differs where open choices are paired by position; the sets of results were not told apart"
 """Why a comparison with open choices is not decided."""
 
@@ -204,7 +206,12 @@ def decide_batch(batch: Batch) -> list[DeltaRow]:
 
 def decide(smt: Smt, pair: Pair, unit: Unit, uneven: frozenset[str] = frozenset()) -> DeltaRow:
     """Whether a unit comes to the same in both machines; and then its traps, where the entry of their causes may differ."""
-    sides = pair.sides(unit)
+    try:
+        sides = pair.sides(unit)
+    except KeyError:
+        if unit.kind != "function":
+            raise
+        return DeltaRow(unit.kind, unit.name, unit.part, Status.UNKNOWN, reason=CALLER)
     row = _answer(smt, pair, unit, DeltaRow(unit.kind, unit.name, unit.part, Status.UNKNOWN), sides, None)
     uneven = frozenset({unit.name}) if unit.kind == "entry" else uneven
     for number, trap in enumerate(sides[0].outcome.traps):

@@ -26,6 +26,8 @@ FETCHED = "fetched"
 """Pseudo-scalar: what a fetch brings in."""
 RESULT = "result"
 """Pseudo-scalar: what a function returns."""
+WIDE = 128
+"""Bits of an address that may be any: those who read it take as many of them as they have."""
 ARGUMENT = "argument."
 """How the variables of a function's arguments begin."""
 
@@ -65,11 +67,13 @@ class Side:
     following: Term
     choices: Choices
     operands: Operands | None = None
+    midway: bool = False
+    """Whether it is met in the midst of an instruction, where state may be what it never is between two."""
 
     @property
     def facts(self) -> tuple[Term, ...]:
         valid = self.operands.valid if self.operands is not None else t.TRUE
-        return legal(self.machine, self.before), valid, *self.outcome.assumptions
+        return t.TRUE if self.midway else legal(self.machine, self.before), valid, *self.outcome.assumptions
 
     def entered(self, trap: TrapCase) -> Side:
         """The entry of a trap from the state before: what the machine has come to when its handler begins."""
@@ -118,7 +122,7 @@ def perform(machine: m.Machine, unit: Unit, before: State, choices: Choices, wor
         case "interrupts":
             return Side(machine, before, _interrupted(run), here, choices)
         case "function":
-            return Side(machine, before, _called(run, machine.functions[unit.name], before), here, choices)
+            return Side(machine, before, _called(run, machine.functions[unit.name], before), here, choices, midway=True)
         case "fetch":
             before.scalars[FETCHED] = t.const(0, machine.parcel)
             return Side(machine, before, _fetched(run), here, choices)
@@ -140,12 +144,16 @@ def _interrupted(run: Run) -> Outcome:
 
 
 def _called(run: Run, function: m.Function, before: State) -> Outcome:
-    """The function with any arguments, where any access may be under way: what it returns, writes and raises."""
-    machine, mode = run.machine, run.machine.modes.width
+    """The function with any arguments, where any access or trap may be under way: what it returns, writes and raises.
+
+    KeyError where it reads what only a caller gives.
+    """
+    machine = run.machine
     arguments = [t.var(f"{ARGUMENT}{name}", width_of(type_, machine)) for name, type_ in function.parameters]
-    stage = next(iter(machine.translations.values()), None)
-    va = t.var("va", stage.va_width if stage is not None else before.scalars[machine.pc].width)
-    with run.bound(va=va, access=t.var("access", 2), acting=t.var("acting", mode), size=t.var("size", 32)):
+    widths = {"va": WIDE, "origin": WIDE, "size": 32, "access": 2, "acting": max(1, machine.modes.width), "implicit": t.BOOL}
+    widths |= {"cause.code": machine.causes.code_width, "cause.interrupt": t.BOOL}
+    widths |= {f"cause.{name}": width for name, width in machine.causes.payload}
+    with run.bound(**{name: t.var(name, width) for name, width in widths.items()}):
         result = run.call(function, arguments)
     if result is not None:
         before.scalars[RESULT] = t.const(0, result.width)

@@ -437,3 +437,23 @@ def test_the_clause_is_printed(format_: str) -> None:
     said = delta_writer(format_)(diff(shared(), shared(open_="key != k")))
     assert "function open" in said or '"name": "open"' in said
     assert "s.isa:19:1" in said
+
+
+MIDWAY = """isa midway {{ encoding big parcel 8 }}
+modes {{ U = 0 }}
+state {{
+  pc  : bits(8)
+  r   : bits(8)
+  ram : mem(8 -> 8)
+}}
+register f : bits(8) {{ V [1:0] warl {{ 0..2 }} else 0 role control }}
+causes {{ bad = 0 }}
+fn seen() -> bits(8) = if f.V == 3 then {value} else 0
+instr set {{ enc 00000001 ; asm "set" ; do {{ f.V = 3 ; r = seen() ; f.V = 0 }} }}
+"""
+
+
+def test_a_function_is_met_midway() -> None:
+    """Where an instruction has just made state what it never is between two, a function may differ there alone."""
+    a, b = (elaborate(load_texts({"m.isa": MIDWAY.format(value=value)}), None) for value in (1, 2))
+    assert statuses(diff(a, b))["set"] is Status.DIFFERENT
