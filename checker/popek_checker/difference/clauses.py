@@ -20,6 +20,8 @@ Key: TypeAlias = "tuple[str, str]"
 
 MEMORY: Final[Key] = ("memory", "")
 """Stands for all that an access through the machine's own translation rests on; itself the order of translations."""
+ACCESS: Final = "access"
+"""The kind of clause that one kind of access is: it stands on `MEMORY`."""
 CSRS: Final[Key] = ("CSR access", "")
 """Stands for what an access by number to one CSR rests on beside that register."""
 NUMBERS: Final[Key] = ("CSR numbers", "")
@@ -74,6 +76,8 @@ class Standing:
         self._named: dict[Key, Named] = {}
         self._instructions: dict[tuple[str, str], Named] = {}
         self._digests: dict[Key, str] = {}
+        self.cut: frozenset[Key] = frozenset()
+        """Accesses that are known to come to the same, so that what they stand on does not matter."""
 
     @cached_property
     def base(self) -> str:
@@ -107,6 +111,8 @@ class Standing:
             if key in found:
                 continue
             found.add(key)
+            if key in self.cut:
+                continue
             inside = self._of(key)
             raises |= inside.raises
             every = every or inside.numbers
@@ -138,6 +144,8 @@ class Standing:
             whole = {(APART[part], name) for part in ("translations", "protections") for name in getattr(machine, part)}
             whole |= {("acting", ""), *([("state", machine.main_memory)] if machine.main_memory else [])}
             return Named(frozenset(whole))
+        if key[0] == ACCESS:
+            return Named(frozenset({MEMORY}))
         if key == CSRS:
             return Named(frozenset({("CSR space", "")}))
         if key == ENTRY:
@@ -183,13 +191,29 @@ def named(text: object, operand: str = "") -> Named:
             case m.Level(stack, order, _, _):
                 clauses |= {("trap stack", stack), *(("cause", name) for name in order)}
             case m.Builtin(name, _, _) if name in ACCESSES:
-                clauses.add(MEMORY)
+                clauses.add(_access(record) or MEMORY)
             case m.Builtin(name, arguments, _) if name in NUMBERED:
                 clauses.add(CSRS)
                 numbers = numbers or not _is(arguments[0], operand)
             case m.Builtin("acting", _, _):
                 clauses.add(("acting", ""))
     return Named(frozenset(clauses), frozenset(raises), numbers)
+
+
+def _access(call: m.Builtin) -> Key | None:
+    """The kind of access that a call makes: load or store, the rights it needs, the bits of what is moved and of the address.
+
+    None for one that a walk makes itself, past translation.
+    """
+    arguments = call.arguments[1:] if call.name.endswith("_as") else call.arguments
+    operation = call.name.removesuffix("_as")
+    moved = {"load": call.type, "store": arguments[1].type if len(arguments) > 1 else None}.get(operation)
+    address = arguments[0].type
+    if not isinstance(moved, m.Bits) or not isinstance(address, m.Bits):
+        return None
+    kind = arguments[1:] if operation == "load" else arguments[2:]
+    rights = m.ACCESS.members[kind[0].value] if kind and isinstance(kind[0], m.Literal) else operation
+    return ACCESS, f"{operation} {rights} {moved.width} {address.width}"
 
 
 def _is(number: m.Expr, operand: str) -> bool:

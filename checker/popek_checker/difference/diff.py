@@ -19,7 +19,7 @@ from popek_checker.difference.declared import changes
 from popek_checker.difference.delta import Change, Clause, Delta, DeltaRow, Status, Subject
 from popek_checker.difference.sets import chosen, compare_sets
 from popek_checker.difference.sides import Side, Unit
-from popek_checker.difference.through import Reading, groups
+from popek_checker.difference.through import Group, Reading, groups
 from popek_checker.solver.answers import Answers
 from popek_checker.solver.cache import ANSWERS, Cache
 from popek_checker.solver.sharing import Shared
@@ -31,6 +31,8 @@ from popek_checker.virtualizability.witness import minimise
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 
+ALONE = ("function", "access")
+"""What is asked about for the sake of what stands on it."""
 CALLER = "reads what only a caller gives"
 """Why a function is not asked about by itself."""
 PAIRED = "differs where open choices are paired by position; the sets of results were not told apart"
@@ -91,6 +93,7 @@ class Work:
     progress: Progress
     rows: dict[Unit, DeltaRow] = field(default_factory=dict)
     clauses: dict[str, Clause] = field(default_factory=dict)
+    accessed: bool = False
     reading: Reading = field(init=False)
 
     def begin(self, units: Sequence[Unit]) -> None:
@@ -103,7 +106,7 @@ class Work:
         left = [unit for unit in units if unit not in self.rows and not self.reading.reads_apart(unit)]
         asked = self._ask(list(self.reading.askable(left)), frozenset())
         same = {(unit.kind, unit.name): row.how for unit, row in asked.items() if row.status is Status.SAME and not row.own}
-        self.reading = replace(self.reading, same=same)
+        self.reading = self.reading.knowing(same)
         alone = {(unit.kind, unit.name): row for unit, row in asked.items()}
         for key in dict.fromkeys(key for unit in left for key in self.reading.through(unit)):
             clause = self.reading.told(key, alone.get(key))
@@ -120,21 +123,46 @@ class Work:
             if self.reading.reads_apart(unit):
                 alone.append(unit)
                 continue
-            clauses = tuple(self.clauses[self.reading.told(key, None).label] for key in self.reading.through(unit))
-            clauses = clauses or self._by_entry(unit, uneven)
+            clauses = self._through(unit, uneven)
             if clauses:
                 through[unit] = clauses
             else:
-                self.rows[unit] = DeltaRow(unit.kind, unit.name, unit.part, Status.SAME, self.reading.how(unit))
+                self.rows[unit] = self._same(unit)
         grouped = groups(self.reading, through)
         asked = [*alone, *(unit for group in grouped for unit in group.next(self.rows, self.each))]
         while asked:
             for unit, row in self._ask(asked, frozenset(uneven)).items():
                 known = next((group.through[unit] for group in grouped if unit in group.through), ())
                 self.rows[unit] = replace(row, through=known if row.status is not Status.SAME else ())
+            if not self.each and not self.accessed and any(group.idle(self.rows) for group in grouped):
+                self._accesses(grouped)
+                for group in grouped:
+                    for unit in group.without(lambda unit: not self._through(unit, uneven)):
+                        self.rows[unit] = self._same(unit)
             asked = [unit for group in grouped for unit in group.next(self.rows, self.each)]
         for group in grouped:
             self.rows |= dict(group.rest())
+
+    def _accesses(self, grouped: Sequence[Group]) -> None:
+        """Asks about the accesses that things make which are not asked about yet: of each kind one width, then the others."""
+        self.accessed = True
+        found = self.reading.accesses(unit for group in grouped for unit in group.units[group.asked :])
+        kinds: dict[str, list[Unit]] = {}
+        for unit in found:
+            kinds.setdefault(" ".join(unit.name.split()[:2]), []).append(unit)
+        first = self._ask([units[0] for units in kinds.values()], frozenset())
+        rest = [unit for units in kinds.values() if first[units[0]].status is Status.SAME for unit in units[1:]]
+        asked = first | self._ask(rest, frozenset())
+        same = {(unit.kind, unit.name): row.how for unit, row in asked.items() if row.status is Status.SAME and not row.own}
+        self.reading = self.reading.knowing(same)
+
+    def _through(self, unit: Unit, uneven: Mapping[str, DeltaRow]) -> tuple[Clause, ...]:
+        """The clauses that a thing that reads the same itself may differ through."""
+        clauses = tuple(self.clauses[self.reading.told(key, None).label] for key in self.reading.through(unit))
+        return clauses or self._by_entry(unit, uneven)
+
+    def _same(self, unit: Unit) -> DeltaRow:
+        return DeltaRow(unit.kind, unit.name, unit.part, Status.SAME, self.reading.how(unit))
 
     def _by_entry(self, unit: Unit, uneven: Mapping[str, DeltaRow]) -> tuple[Clause, ...]:
         """The clauses through which the entry of traps differs that a thing that is the same itself may raise."""
@@ -152,7 +180,7 @@ class Work:
         found: dict[Unit, DeltaRow] = {}
         for decided in _decide(Batch(self.shared, tuple(units), uneven, self.timeout, self.cache), self.executor):
             found |= decided
-            done = len(self.rows) + sum(unit.kind != "function" for unit in found)
+            done = len(self.rows) + sum(unit.kind not in ALONE for unit in found)
             self.progress(min(done, self.total), self.total, next(reversed(decided)).name)
         return found
 
@@ -209,7 +237,7 @@ def decide(smt: Smt, pair: Pair, unit: Unit, uneven: frozenset[str] = frozenset(
     try:
         sides = pair.sides(unit)
     except KeyError:
-        if unit.kind != "function":
+        if unit.kind not in ALONE:
             raise
         return DeltaRow(unit.kind, unit.name, unit.part, Status.UNKNOWN, reason=CALLER)
     row = _answer(smt, pair, unit, DeltaRow(unit.kind, unit.name, unit.part, Status.UNKNOWN), sides, None)
@@ -251,8 +279,10 @@ def _answer(smt: Smt, pair: Pair, unit: Unit, row: DeltaRow, sides: tuple[Side, 
             reason = PAIRED if status is Status.UNKNOWN else ""
             return replace(row, status=status, how="solver" if status is Status.SAME else "", reason=reason)
     else:
-        model = found.model if entry else _small(smt, ends, found.model)
+        model = found.model if entry or unit.kind == "access" else _small(smt, ends, found.model)
     row = replace(row, status=Status.DIFFERENT, how="")
+    if unit.kind == "access":
+        return row
     if trap is not None and entry:
         return replace(row, reason=f"the entry of {sides[0].outcome.traps[trap].cause} differs, which both raise")
     return replace(row, witness=contrast(pair, unit, ends, model))

@@ -123,6 +123,8 @@ def perform(machine: m.Machine, unit: Unit, before: State, choices: Choices, wor
             return Side(machine, before, _interrupted(run), here, choices)
         case "function":
             return Side(machine, before, _called(run, machine.functions[unit.name], before), here, choices, midway=True)
+        case "access":
+            return Side(machine, before, _accessed(run, unit.name, before), here, choices, midway=True)
         case "fetch":
             before.scalars[FETCHED] = t.const(0, machine.parcel)
             return Side(machine, before, _fetched(run), here, choices)
@@ -158,6 +160,18 @@ def _called(run: Run, function: m.Function, before: State) -> Outcome:
     if result is not None:
         before.scalars[RESULT] = t.const(0, result.width)
         run.state.scalars[RESULT] = result
+    return run.outcome()
+
+
+def _accessed(run: Run, said: str, before: State) -> Outcome:
+    """One access, as `clauses.py` names it, at any address with the rights of any mode."""
+    operation, kind, moved, wide = said.split()
+    address, acting = t.var("access.address", int(wide)), t.var("access.acting", max(1, run.machine.modes.width))
+    if operation == "store":
+        run.memory.store(run, address, t.var("access.value", int(moved)), kind, acting)
+        return run.outcome()
+    before.scalars[RESULT] = t.const(0, int(moved))
+    run.state.scalars[RESULT] = run.memory.load(run, address, int(moved), kind, acting)
     return run.outcome()
 
 

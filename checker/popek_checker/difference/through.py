@@ -8,12 +8,12 @@ to differ through the clause, and are not asked about one by one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
-from popek_checker.difference.clauses import ENTRY, MEMORY, NO_CSR, NOTHING, Apart, Key, Named, Standing, mentions_open
+from popek_checker.difference.clauses import ACCESS, ENTRY, MEMORY, NO_CSR, NOTHING, Apart, Key, Named, Standing, mentions_open
 from popek_checker.difference.compare import Pair
 from popek_checker.difference.delta import Clause, DeltaRow, Status
 from popek_checker.difference.sides import Unit
@@ -70,7 +70,8 @@ class Reading:
 
     def how(self, unit: Unit) -> str:
         """What shows that a thing that differs through nothing is the same."""
-        hows = [self.same[key] for key in self.differing(unit)]
+        keys = (*self.differing(unit), *(self.apart.a.cut & self.stands(unit)[0].clauses))
+        hows = [self.same[key] for key in keys]
         return next((how for how in ("solver", "terms") if how in hows), "text")
 
     def askable(self, units: Iterable[Unit]) -> Iterator[Unit]:
@@ -82,6 +83,21 @@ class Reading:
                 alike = (one.parameters, one.result) == (other.parameters, other.result)
                 if alike and not any(mentions_open(side, unit_of) for side, unit_of in self._both(unit)):
                     yield unit
+
+    def accesses(self, units: Iterable[Unit]) -> list[Unit]:
+        """The accesses that some of these make, where what accesses stand on differs; none where whose rights they have does."""
+        memory = Unit("fetch", "fetch")
+        if not self.through(memory) or ("acting", "") in self.apart.differing:
+            return []
+        found = dict.fromkeys(key for unit in units for key in sorted(self.stands(unit)[0].clauses) if key[0] == ACCESS)
+        return [Unit(ACCESS, name) for _, name in found]
+
+    def knowing(self, same: Mapping[Key, str]) -> Reading:
+        """The same, where these clauses are known to mean the same; what accesses among them stand on does not matter then."""
+        known = {**self.same, **same}
+        for side in (self.apart.a, self.apart.b):
+            side.cut = frozenset(key for key in known if key[0] == ACCESS)
+        return Reading(self.pair, self.apart, known)
 
     def _both(self, unit: Unit) -> Iterator[tuple[Standing, Named]]:
         yield from zip((self.apart.a, self.apart.b), self.stands(unit), strict=True)
@@ -105,6 +121,8 @@ def _on(side: Standing, unit: Unit) -> Named:
             return side.on("", [ENTRY, ("cause", unit.name)])
         case "interrupts":
             return side.on("", [ENTRY, ("interrupts", "")])
+        case "access":
+            return side.on("", [(ACCESS, unit.name)])
         case "fetch":
             return side.on("", [MEMORY])
         case "undecodable":
@@ -136,6 +154,17 @@ class Group:
     def shown(self, rows: Mapping[Unit, DeltaRow]) -> bool:
         """Whether one of them differs."""
         return any(rows[unit].status is Status.DIFFERENT for unit in self.units[: self.asked])
+
+    def idle(self, rows: Mapping[Unit, DeltaRow]) -> bool:
+        """Whether some were asked about, none differs, and there are more."""
+        return 0 < self.asked < len(self.units) and not self.shown(rows)
+
+    def without(self, known: Callable[[Unit], bool]) -> list[Unit]:
+        """Takes out those not asked about yet that are `known`, and returns them."""
+        left = self.units[self.asked :]
+        gone = [unit for unit in left if known(unit)]
+        self.units = [*self.units[: self.asked], *(unit for unit in left if unit not in gone)]
+        return gone
 
     def rest(self) -> Iterator[tuple[Unit, DeltaRow]]:
         """The rows of those that were not asked about."""

@@ -457,3 +457,53 @@ def test_a_function_is_met_midway() -> None:
     """Where an instruction has just made state what it never is between two, a function may differ there alone."""
     a, b = (elaborate(load_texts({"m.isa": MIDWAY.format(value=value)}), None) for value in (1, 2))
     assert statuses(diff(a, b))["set"] is Status.DIFFERENT
+
+
+PAGED = """isa paged {{ encoding big parcel 8 }}
+modes {{ U = 0 < S = 1 }}
+state {{
+  pc   : bits(8)
+  m    : mode role mode
+  r[8] : bits(8)
+  old  : bits(8)
+  om   : mode role control
+  ram  : mem(8 -> 8)
+}}
+causes {{ bad = 0 }}
+fault bad_access {{ fetch, load, store, rmw => bad }}
+fn limit(k: access) -> bits(8) = match k with {{ fetch => {fetch} ; load => {load} ; store | rmw => {store} }}
+translation window {{
+  va 8
+  if va >= limit(access) {{ fault bad_access }}
+  yield va + 1
+}}
+trap_stack T {{
+  save pc -> old
+  save m -> om
+  enter m = S
+  enter pc = 4
+}}
+{many}
+"""
+MOVES = "\n".join(
+    f'instr load{n} {{ enc 00{n:03b} x:3 ; asm "load{n} {{x}}" ; do {{ r[x] = load(r[{n}], 8) }} }}\n'
+    f'instr store{n} {{ enc 01{n:03b} x:3 ; asm "store{n} {{x}}" ; do {{ store(r[{n}], r[x]) }} }}'
+    for n in range(8)
+)
+
+
+def paged(fetch: int = 100, load: int = 110, store: int = 120) -> Machine:
+    return elaborate(load_texts({"p.isa": PAGED.format(fetch=fetch, load=load, store=store, many=MOVES)}), None)
+
+
+@pytest.mark.parametrize("part", ["fetch", "load", "store"])
+def test_accesses_of_one_kind(part: str) -> None:
+    """The function of all accesses differs for one kind: those that make another kind only are the same."""
+    delta = diff(paged(), paged(**{part: 90}))
+    found = statuses(delta)
+    of_kind = {name: status for name, status in found.items() if name.startswith(part)}
+    assert Status.DIFFERENT in of_kind.values()
+    assert set(of_kind.values()) <= {Status.DIFFERENT, Status.THROUGH}
+    if part != "load":  # loads are asked about first: where they differ, stores stand with them
+        assert {status for name, status in found.items() if not name.startswith(part)} == {Status.SAME}
+    assert [clause.label for clause in delta.clauses] == ["function limit"]
