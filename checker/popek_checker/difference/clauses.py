@@ -42,11 +42,12 @@ SINGLE: Final = {
     "acting": "acting",
     "otherwise": "otherwise",
     "csr_space": "CSR space",
+    "mapped": "mapped",
 }
 """The parts that are one clause each."""
 ELSEWHERE: Final[dict[str, object]] = {
     "name": "", "config": "", "title": "", "manual": "", "files": (), "configs": (), "parameters": {}, "extensions": {},
-    "choices": {}, "given": {}, "theorems": {}, "aliases": (), "program": (), "placement": None, "operand_kinds": {},
+    "choices": {}, "given": {}, "theorems": {}, "aliases": (), "program": (), "placements": {}, "operand_kinds": {},
     "instructions": {}, "regions": {}, "devicetree": None, "elf": None, "csrs": {},
 }  # fmt: skip
 """What no comparison rests on, or what each thing says itself."""
@@ -142,7 +143,7 @@ class Standing:
         machine = self.machine
         if key == MEMORY:
             whole = {(APART[part], name) for part in ("translations", "protections") for name in getattr(machine, part)}
-            whole |= {("acting", ""), *([("state", machine.main_memory)] if machine.main_memory else [])}
+            whole |= {("acting", ""), ("mapped", ""), *([("state", machine.main_memory)] if machine.main_memory else [])}
             return Named(frozenset(whole))
         if key[0] == ACCESS:
             return Named(frozenset({MEMORY}))

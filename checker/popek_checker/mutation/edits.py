@@ -63,7 +63,7 @@ def _kind(path: tuple[Step, ...]) -> str:
 
 NAMED: Final = frozenset(
     {"scalars", "arrays", "registers", "faults", "layouts", "functions", "fragments", "instructions", "operand_kinds",
-     "trap_stacks", "translations", "protections", "theorems", "regions"}
+     "trap_stacks", "translations", "protections", "placements", "theorems", "regions"}
 )  # fmt: skip
 """The parts of a machine that are mappings from names."""
 
@@ -148,8 +148,8 @@ LINES: Final[dict[type, tuple[str, ...]]] = {
     m.TrapStack: ("before", "saves", "records", "enters", "leaves", "vector"),
     m.If: ("yes", "no"), m.Register: ("guards", "read", "write"), m.CsrSpace: ("guards",), m.Protection: ("body", "when"),
     m.Translation: ("when",), m.Field: ("otherwise", "value"), m.Level: ("order", "enable", "when"),
-    m.Placement: ("host", "where"),
-    m.Theorem: ("assume",), m.Machine: ("program", "aliases", "acting", "delegate", "interrupts"), m.For: ("body",),
+    m.Placement: ("held", "through", "apart", "where"),
+    m.Theorem: ("assume",), m.Machine: ("program", "aliases", "mapped", "acting", "delegate", "interrupts"), m.For: ("body",),
     m.Member: ("ranges",), m.FaultKind: ("causes",), m.OperandKind: ("words",),
 }  # fmt: skip
 """Of each kind of record, the fields of which a line, or the whole, can be left out."""

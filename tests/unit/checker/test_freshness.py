@@ -68,7 +68,7 @@ def test_edits_reach_every_part() -> None:
     assert parts >= {
         "acting.condition", "arrays.role", "causes.members", "csr_space.guards", "delegate.condition", "faults.causes",
         "functions.body", "instructions.body", "instructions.encodings", "instructions.guards", "interrupts.levels",
-        "interrupts.pending", "modes.members", "placement.host", "placement.memory", "placement.where", "protections.body",
+        "interrupts.pending", "modes.members", "placements.held", "placements.memory", "placements.where", "protections.body",
         "protections.when", "registers.fields", "registers.guards", "registers.min_mode", "registers.read", "registers.write",
         "scalars.legal", "scalars.reset", "scalars.role", "theorems.assume", "theorems.expect", "translations.body",
         "translations.modes", "trap_stacks.before", "trap_stacks.enters", "trap_stacks.leaves", "trap_stacks.records",
