@@ -11,7 +11,6 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from typing import Any, Final, TypeAlias
 
-from popek_checker.difference.delta import Clause
 from popek_checker.solver.keys import ASIDE, meaning
 from popek_grammar import machine as m
 
@@ -208,11 +207,15 @@ def _access(call: m.Builtin) -> Key | None:
     """
     arguments = call.arguments[1:] if call.name.endswith("_as") else call.arguments
     operation = call.name.removesuffix("_as")
-    moved = {"load": call.type, "store": arguments[1].type if len(arguments) > 1 else None}.get(operation)
-    address = arguments[0].type
+    match operation, arguments:
+        case "load", (place, *kind):
+            moved, address = call.type, place.type
+        case "store", (place, value, *kind):
+            moved, address = value.type, place.type
+        case _:
+            return None
     if not isinstance(moved, m.Bits) or not isinstance(address, m.Bits):
         return None
-    kind = arguments[1:] if operation == "load" else arguments[2:]
     rights = m.ACCESS.members[kind[0].value] if kind and isinstance(kind[0], m.Literal) else operation
     return ACCESS, f"{operation} {rights} {moved.width} {address.width}"
 
@@ -240,33 +243,3 @@ def mentions_open(side: Standing, on: Named) -> bool:
     """Whether any clause that something stands on leaves a value open."""
     texts = (side.clauses[key] for key in on.clauses if key in side.clauses)
     return any(isinstance(record, m.Unspecified) for text in texts for record in _records(text))
-
-
-# -- two machines ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Apart:
-    """Two machines' clauses, side by side."""
-
-    a: Standing
-    b: Standing
-
-    @cached_property
-    def differing(self) -> frozenset[Key]:
-        """The clauses that do not read the same in both, or that one of them lacks."""
-        return frozenset(key for key in {**self.a.clauses, **self.b.clauses} if self.a.digest(key) != self.b.digest(key))
-
-    @cached_property
-    def everything(self) -> bool:
-        """Whether what everything stands on reads the same."""
-        return self.a.base == self.b.base
-
-    def told(self, key: Key) -> Clause:
-        """A clause that differs, with its places."""
-        return Clause(key[0], key[1], _place(self.a.clauses.get(key)), _place(self.b.clauses.get(key)))
-
-
-def _place(clause: Any) -> str:
-    span = getattr(clause, "span", None)
-    return f"{span.file}:{span.line}:{span.column}" if isinstance(span, m.Span) else ""

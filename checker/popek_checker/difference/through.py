@@ -11,16 +11,44 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
-from popek_checker.difference.clauses import ACCESS, ENTRY, MEMORY, NO_CSR, NOTHING, Apart, Key, Named, Standing, mentions_open
+from popek_checker.difference.clauses import ACCESS, ENTRY, MEMORY, NO_CSR, NOTHING, Key, Named, Standing, mentions_open
 from popek_checker.difference.compare import Pair
 from popek_checker.difference.delta import Clause, DeltaRow, Status
 from popek_checker.difference.sides import Unit
 from popek_checker.solver.keys import ASIDE, meaning
+from popek_grammar import machine as m
 
 FEW: Final = 6
 """Of so many things under one clause each is asked about."""
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Two machines' clauses, side by side."""
+
+    a: Standing
+    b: Standing
+
+    @cached_property
+    def differing(self) -> frozenset[Key]:
+        """The clauses that do not read the same in both, or that one of them lacks."""
+        return frozenset(key for key in {**self.a.clauses, **self.b.clauses} if self.a.digest(key) != self.b.digest(key))
+
+    @cached_property
+    def everything(self) -> bool:
+        """Whether what everything stands on reads the same."""
+        return self.a.base == self.b.base
+
+    def told(self, key: Key) -> Clause:
+        """A clause that differs, with its places."""
+        return Clause(key[0], key[1], _place(self.a.clauses.get(key)), _place(self.b.clauses.get(key)))
+
+
+def _place(clause: Any) -> str:
+    span = getattr(clause, "span", None)
+    return f"{span.file}:{span.line}:{span.column}" if isinstance(span, m.Span) else ""
 
 
 @dataclass(frozen=True)
