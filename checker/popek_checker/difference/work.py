@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from popek_checker.difference.compare import Pair
 from popek_checker.difference.deciding import ALONE, decide
 from popek_checker.difference.delta import Clause, DeltaRow, Status
 from popek_checker.difference.sides import Unit
 from popek_checker.difference.through import Group, Reading, groups
-from popek_checker.solver.answers import Answers
-from popek_checker.solver.cache import ANSWERS, Cache
+from popek_checker.solver.answers import answers_in
 from popek_checker.solver.sharing import Shared
 from popek_checker.solver.smt import kept_solver
 from popek_checker.virtualizability.check import CHUNK, FEWEST_CHUNKS
@@ -155,9 +153,6 @@ def _decide(whole: Batch, executor: Executor | None) -> Iterator[dict[Unit, Delt
 def decide_batch(batch: Batch) -> list[DeltaRow]:
     """The rows of a batch. Runs in a worker, which keeps its solver from batch to batch."""
     smt = kept_solver(batch.timeout)
-    smt.answers = Answers(Cache(Path(batch.cache), ANSWERS)) if batch.cache is not None else None
     pair = Pair(*batch.machines.value)
-    rows = [decide(smt, pair, unit, batch.uneven) for unit in batch.units]
-    if smt.answers is not None:
-        smt.answers.file()
-    return rows
+    with smt.knowing(answers_in(batch.cache)):
+        return [decide(smt, pair, unit, batch.uneven) for unit in batch.units]

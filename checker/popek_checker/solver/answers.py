@@ -7,9 +7,10 @@ be left out of its key. Words about it (names, places, programs) are written fro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TypeVar
 
-from popek_checker.solver.cache import Cache, read_value
+from popek_checker.solver.cache import ANSWERS, Cache, read_value
 from popek_checker.solver.keys import hashed, together
 from popek_checker.solver.plain import Plain
 from popek_grammar.meaning.terms import Term
@@ -45,6 +46,11 @@ class Answers:
         """Stores what is new in one transaction."""
         self._cache.put_many(self._fresh)
         self._fresh = {}
+
+
+def answers_in(path: str | None) -> Answers | None:
+    """The answers of the cache in a file; None without one."""
+    return Answers(Cache(Path(path), ANSWERS)) if path is not None else None
 
 
 def about(question: str, terms: Iterable[Term]) -> str:

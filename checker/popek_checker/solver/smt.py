@@ -93,6 +93,17 @@ class Smt:
         self._plain: set[Term] = set()
         self.answers: Answers | None = None
 
+    @contextmanager
+    def knowing(self, answers: Answers | None) -> Iterator[None]:
+        """Answers are looked up, and filed at the end, in `answers` and nowhere else."""
+        self.answers = answers
+        try:
+            yield
+            if answers is not None:
+                answers.file()
+        finally:
+            self.answers = None
+
     def check(self, constraints: Sequence[Term], model: bool = True) -> Answer:
         """Decides the conjunction. Folding first; then opaque arithmetic; then, if that finds a model, the real one.
 

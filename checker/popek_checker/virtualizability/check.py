@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TypeAlias
 
-from popek_checker.solver.answers import Answers
-from popek_checker.solver.cache import ANSWERS, Cache
+from popek_checker.solver.answers import answers_in
+from popek_checker.solver.cache import Cache
 from popek_checker.solver.sharing import Shared
 from popek_checker.solver.smt import kept_solver
 from popek_checker.virtualizability.assumed import alike, brought_about, examine, unplaced
@@ -263,15 +262,11 @@ def _run(batches: Sequence[Batch], executor: Executor | None) -> Iterable[tuple[
 def decide_batch(batch: Batch) -> list[Row]:
     """The rows of a batch. Runs in a worker, which keeps its solver from batch to batch."""
     smt = kept_solver(batch.timeout)
-    smt.answers = answers = Answers(Cache(Path(batch.cache), ANSWERS)) if batch.cache is not None else None
     decided = []
-    for item in batch.items:
-        copies: Copies = {}
-        for claim, asked in batch.claims:
-            subject = make_subject(batch.machine.value, item, claim, asked.invariant, copies)
-            decided.append(decide(subject, item, smt, asked.wanted))
-    if answers is not None:
-        answers.file()
+    with smt.knowing(answers_in(batch.cache)):
+        for item in batch.items:
+            copies: Copies = {}
+            for claim, asked in batch.claims:
+                subject = make_subject(batch.machine.value, item, claim, asked.invariant, copies)
+                decided.append(decide(subject, item, smt, asked.wanted))
     return decided
-
-
