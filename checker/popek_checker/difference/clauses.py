@@ -46,8 +46,8 @@ SINGLE: Final = {
 """The parts that are one clause each."""
 ELSEWHERE: Final[dict[str, object]] = {
     "name": "", "config": "", "title": "", "manual": "", "files": (), "configs": (), "parameters": {}, "extensions": {},
-    "choices": {}, "given": {}, "theorems": {}, "aliases": (), "program": (), "placements": {}, "operand_kinds": {},
-    "instructions": {}, "regions": {}, "devicetree": None, "elf": None, "csrs": {},
+    "choices": {}, "given": {}, "theorems": {}, "invariants": {}, "aliases": (), "program": (), "placements": {},
+    "operand_kinds": {}, "instructions": {}, "regions": {}, "devicetree": None, "elf": None, "csrs": {},
 }  # fmt: skip
 """What no comparison rests on, or what each thing says itself."""
 
