@@ -1,4 +1,7 @@
-"""`python -m bench [verdicts] [library] [solvers] [mutants] [mutants_all] [slips] [engine]`: costs, peers, what is noticed."""
+"""`python -m bench [verdicts] [library] [solvers] [mutants] [mutants_all] [slips] [engine]`: costs, peers, what is noticed.
+
+`python -m bench freshness`, asked for by name, edits every machine and looks for a stale answer of the cache.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,11 @@ MACHINES = (("pg1974.isa", "default"), ("riscv/riscv.isa", "rv64"), ("riscv/risc
 
 
 def main() -> None:
-    """Prints the tables asked for; by default all but `mutants_all`."""
+    """Prints the tables asked for; by default all but `mutants_all` and `freshness`."""
     tables = {"verdicts": verdicts, "library": library, "solvers": solvers, "mutants": mutants, "slips": slips, "engine": engine}
+    by_name = {"mutants_all": mutants_all, "freshness": freshness}
     for name in sys.argv[1:] or tables:
-        (mutants_all if name == "mutants_all" else tables[name])()
+        (tables | by_name)[name]()
 
 
 def engine() -> None:
@@ -93,9 +97,9 @@ def solvers() -> None:
     """The same obligations: ours in one process, Z3 and bitwuzla on the SMT-LIB text with a process each."""
     import z3
 
-    from popek_checker.solver.crosscheck import QUESTIONS
     from popek_checker.solver.smt import Smt
     from popek_checker.virtualizability.check import main_claim
+    from popek_checker.virtualizability.crosscheck import QUESTIONS
     from popek_checker.virtualizability.decide import items, make_subject
     from popek_checker.virtualizability.options import Options
     from popek_grammar.load import load_machine
@@ -106,7 +110,7 @@ def solvers() -> None:
     scripts = {
         "z3": "import sys,z3; s=z3.Solver(); s.from_string(sys.stdin.read()); print(s.check())",
         "bitwuzla": (
-            "import sys\nfrom popek_checker.solver.crosscheck import second_solver\nprint(second_solver()(sys.stdin.read()))"
+            "import sys\nfrom popek_checker.solver.second import second_solver\nprint(second_solver()(sys.stdin.read()))"
         ),
     }
     for file, config in MACHINES:
@@ -159,6 +163,13 @@ def slips() -> None:
     from bench.slips import report
 
     report(ROOT / "docs" / "slips.md")
+
+
+def freshness() -> None:
+    """Edits of every kind of clause of every machine: what a cache that knew the machine says, and a run without one."""
+    from bench.freshness import report
+
+    report()
 
 
 if __name__ == "__main__":

@@ -12,8 +12,7 @@ import click
 
 from popek.library import locate
 from popek_checker.virtualizability.options import Options, Progress
-from popek_checker.virtualizability.verdict import Report, Truth
-from popek_grammar.cache import remembered
+from popek_checker.virtualizability.verdict import Report
 from popek_grammar.load import configs_of, load_machine, machine_key
 from popek_grammar.machine import Machine
 from popek_grammar.text.diagnostics import suggest
@@ -147,8 +146,9 @@ def _choices(machine: Machine, name: str) -> list[int]:
 
 def cross_check(machine: Machine, asked: Options, report: Report) -> None:
     """Asks the second solver every goal of the report's table; two solvers that contradict each other are our bug."""
-    from popek_checker.solver.crosscheck import Unavailable, disagreements, opinions
+    from popek_checker.solver.second import Unavailable
     from popek_checker.virtualizability.check import main_claim
+    from popek_checker.virtualizability.crosscheck import disagreements, opinions
     from popek_checker.virtualizability.decide import items
 
     _, invariant = main_claim(machine, asked, list(machine.theorems.values()))
@@ -184,12 +184,9 @@ def whole_report(target: Target, settings: Settings, pool: Executor | None, cach
 
     if not caching or settings.cross_check:
         return decide()
+    from popek_checker.solver.cache import remembered
     from popek_checker.solver.keys import remembered_name
+    from popek_checker.solver.plain import Plain
 
-    return remembered(Report, remembered_name("report", f"{target.key} {settings.asked}"), decide, keep=_decided)
-
-
-def _decided(report: Report) -> bool:
-    """Whether nothing was left open: an answer that took too long may come another time."""
-    open_ = any(kept.found == "unknown" for kept in report.invariants)
-    return not open_ and all(finding.truth is not Truth.UNKNOWN for row in report.rows for finding in row.findings)
+    name = remembered_name("report", f"{target.key} {settings.asked}")
+    return remembered(Plain(Report), name, decide, keep=lambda report: report.settled)

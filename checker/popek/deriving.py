@@ -8,23 +8,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from popek.checking import Target
 from popek_checker.explanation.access_modes import derived_access
 from popek_checker.explanation.virtual import Case, Meeting, concerned, meetings, table
+from popek_checker.solver.cache import remembered
 from popek_checker.solver.keys import remembered_name
+from popek_checker.solver.plain import Plain
 from popek_checker.solver.sharing import Shared
 from popek_checker.solver.smt import kept_solver
 from popek_checker.virtualizability.check import main_claim
 from popek_checker.virtualizability.decide import Item, items
 from popek_checker.virtualizability.options import Options, Progress
 from popek_checker.virtualizability.verdict import Claim, Report
-from popek_grammar.cache import remembered
 from popek_grammar.machine import Machine
 
 Access: TypeAlias = "dict[str, dict[str, str]]"
 """Instruction to mode to `always`, `never`, `depends` or `unknown`."""
+ACCESS: Final = Plain(dict[str, dict[str, str]])
+CASES: Final = Plain(list[Case])
 Part = TypeVar("Part", bound="AccessPart | VirtualPart")
 Found = TypeVar("Found")
 
@@ -86,15 +89,16 @@ def access(target: Target, means: Means) -> Access:
     def whole(found: Access) -> bool:
         return all("unknown" not in by_mode.values() for by_mode in found.values())
 
-    return remembered(dict, _key("access", target, means), derive, whole) if means.caching else derive()
+    return remembered(ACCESS, _key("access", target, means), derive, whole) if means.caching else derive()
 
 
 def virtual_cases(target: Target, report: Report, means: Means) -> list[Case]:
     """The table of trap-and-emulate under the claim of a report."""
 
+    sensitive = concerned(report.rows)
+
     def derive() -> list[Case]:
         machine = target.machine
-        sensitive = concerned(report.rows)
         shared = Shared(machine)
         work = tuple(item for item in items(machine) if not report.only or item.instruction in report.only)
         parts = [VirtualPart(shared, report.claim, sensitive, chunk, means.timeout) for chunk in _chunks(work)]
@@ -103,8 +107,8 @@ def virtual_cases(target: Target, report: Report, means: Means) -> list[Case]:
     def whole(found: list[Case]) -> bool:
         return not any(case.open for case in found)
 
-    key = _key(f"virtual {report.claim} {report.only}", target, means)
-    return remembered(list, key, derive, whole) if means.caching else derive()
+    key = _key(f"virtual {report.claim} {report.only} {sorted(sensitive)}", target, means)
+    return remembered(CASES, key, derive, whole) if means.caching else derive()
 
 
 def find_access(part: AccessPart) -> Access:

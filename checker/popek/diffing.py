@@ -10,7 +10,6 @@ import click
 from popek.checking import Target, only_target
 from popek_checker.difference.delta import Delta, Status
 from popek_checker.virtualizability.options import Progress
-from popek_grammar.cache import remembered
 from popek_grammar.machine import Machine
 from popek_grammar.text.diagnostics import suggest
 
@@ -39,7 +38,14 @@ def validate(given: tuple[str, ...], a: Machine, b: Machine) -> None:
 
 
 def whole_delta(
-    a: Chosen, b: Chosen, given: tuple[str, ...], timeout: float, pool: Executor | None, caching: bool, tell: Progress
+    a: Chosen,
+    b: Chosen,
+    given: tuple[str, ...],
+    timeout: float,
+    pool: Executor | None,
+    caching: bool,
+    tell: Progress,
+    each: bool = False,
 ) -> Delta:
     """The comparison, at once when these very machines were compared with these options before."""
     one, other = a.target(), b.target()
@@ -48,13 +54,16 @@ def whole_delta(
 
     def decide() -> Delta:
         from popek_checker.difference.diff import diff
+        from popek_checker.solver.cache import Cache, default_path
 
-        made = diff(first, second, given, timeout, pool, tell)
+        made = diff(first, second, given, timeout, pool, tell, each, Cache(default_path()) if caching else None)
         return replace(made, a=replace(made.a, file=a.spec), b=replace(made.b, file=b.spec))
 
     if not caching:
         return decide()
+    from popek_checker.solver.cache import remembered
     from popek_checker.solver.keys import remembered_name
+    from popek_checker.solver.plain import Plain
 
-    name = remembered_name("diff", f"{one.key} {other.key} {a.spec} {b.spec} {given} {timeout}")
-    return remembered(Delta, name, decide, keep=lambda delta: not delta.of(Status.UNKNOWN))
+    name = remembered_name("diff", f"{one.key} {other.key} {a.spec} {b.spec} {given} {timeout} {each}")
+    return remembered(Plain(Delta), name, decide, keep=lambda delta: not delta.of(Status.UNKNOWN))

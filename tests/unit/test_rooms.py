@@ -39,15 +39,7 @@ FLOORS = (
 HOUSES = (("popek_checker", "popek_vmm"),)
 """Packages that do not import each other, whatever the floor."""
 
-KEYS = "the key of a row is made of the question's own records, until it is the hash of its goals"
-KNOWN = {
-    ("popek_checker.solver.cache", "popek_checker.virtualizability.copies"): KEYS,
-    ("popek_checker.solver.cache", "popek_checker.virtualizability.decide"): KEYS,
-    ("popek_checker.solver.cache", "popek_checker.virtualizability.questions"): KEYS,
-    ("popek_checker.solver.cache", "popek_checker.virtualizability.verdict"): KEYS,
-    ("popek_checker.solver.crosscheck", "popek_checker.virtualizability.decide"): "it asks a table's goals anew",
-    ("popek_checker.solver.crosscheck", "popek_checker.virtualizability.verdict"): "it asks a table's goals anew",
-}
+KNOWN: dict[tuple[str, str], str] = {}
 """Arrows that run another way all the same, from module to module, and why. One that is gone is to be taken out."""
 
 

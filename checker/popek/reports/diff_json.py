@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from popek_checker.difference.delta import Contrast, Delta, DeltaRow, Status
+from popek_checker.difference.delta import Clause, Contrast, Delta, DeltaRow, Status
 
 SCHEMA = "popek/diff/1"
 
@@ -23,6 +23,7 @@ def document(delta: Delta) -> dict[str, Any]:
         "differs": delta.differs,
         "counts": {status.value: len(delta.of(status)) for status in Status},
         "changes": [{"kind": c.kind, "name": c.name, "in": c.where, "detail": c.detail} for c in delta.changes],
+        "clauses": [clause(delta, each) for each in delta.clauses],
         "rows": [row(each) for each in delta.rows],
         "assumptions": list(delta.assumptions),
         "seconds": round(delta.seconds, 3),
@@ -38,6 +39,19 @@ def row(found: DeltaRow) -> dict[str, Any]:
         "how": found.how,
         "reason": found.reason,
         "own": list(found.own),
+        "through": list(found.through),
+        "witness": witness(found.witness) if found.witness is not None else None,
+    }
+
+
+def clause(delta: Delta, found: Clause) -> dict[str, Any]:
+    return {
+        "kind": found.kind,
+        "name": found.name,
+        "a": found.a,
+        "b": found.b,
+        "status": found.status.value if found.status is not None else None,
+        "rows": len(delta.standing(found)),
         "witness": witness(found.witness) if found.witness is not None else None,
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from popek.reports.diff_summary import WHERE, counted, folded_changes, folded_rows, listed, proofs, verdict
+from popek.reports.diff_summary import WHERE, counted, folded_changes, folded_rows, listed, proofs, through, verdict
 from popek.reports.diff_text import values
 from popek_checker.difference.delta import Contrast, Delta
 
@@ -18,6 +18,13 @@ def write(delta: Delta) -> str:
     if changes:
         lines += ["| declared | where | name | how |", "| --- | --- | --- | --- |"]
         lines += [f"| {c.kind} | {WHERE[c.where]} | `{listed(c.names)}` | {escaped(c.detail)} |" for c in changes]
+        lines += [""]
+    clauses = through(delta)
+    if clauses:
+        lines += ["| through | where | by itself: A, B | rows |", "| --- | --- | --- | --- |"]
+        lines += [
+            f"| `{e.clause.label}` | {escaped(e.place)} | {escaped(e.alone)} | {len(e.rows)}: `{e.names}` |" for e in clauses
+        ]
         lines += [""]
     groups = folded_rows(delta)
     if groups:

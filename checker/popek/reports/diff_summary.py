@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from popek_checker.difference.delta import Change, Delta, DeltaRow, Status
+from popek_checker.difference.delta import Change, Clause, Delta, DeltaRow, Status
 
 MANY = 16
 """More names than this are counted, not listed."""
@@ -60,6 +60,38 @@ def folded_changes(changes: Iterable[Change]) -> list[Changes]:
     return [Changes(kind, where, detail, tuple(names)) for (kind, where, detail), names in groups.items()]
 
 
+@dataclass(frozen=True, slots=True)
+class Through:
+    """A clause that things differ through: its name, where it is, what came of it by itself, and what stands on it."""
+
+    clause: Clause
+    rows: tuple[DeltaRow, ...]
+
+    @property
+    def place(self) -> str:
+        """Where it is written, in A and in B when these are two places."""
+        return " | ".join(dict.fromkeys(place for place in (self.clause.a, self.clause.b) if place))
+
+    @property
+    def alone(self) -> str:
+        """A state in which it does something else by itself, or why none is shown."""
+        found = self.clause.witness
+        if found is None:
+            return "" if self.clause.status is None else self.clause.status.value
+        given = ", ".join(f"{name} = {value:#x}" for name, value in found.operands if value)
+        told = Rows(Status.DIFFERENT, "", (DeltaRow("function", "", "", Status.DIFFERENT, witness=found),)).why
+        return f"{told} ({given})" if given else told
+
+    @property
+    def names(self) -> str:
+        return listed(labels(self.rows))
+
+
+def through(delta: Delta) -> list[Through]:
+    """The clauses that explain what differs, each with the rows that stand on it."""
+    return [Through(clause, delta.standing(clause)) for clause in delta.clauses]
+
+
 def folded_rows(delta: Delta) -> list[Rows]:
     """The rows that are not the same: one group a mnemonic, one for trap entry, one a reason."""
     groups: dict[tuple[Status, str, str, str], list[DeltaRow]] = {}
@@ -91,7 +123,7 @@ def listed(names: Iterable[str]) -> str:
 
 def counted(delta: Delta) -> str:
     """How many instructions came out how. CSR parts count with their instruction, at their worst."""
-    order = (Status.SAME, Status.INCOMPARABLE, Status.UNKNOWN, Status.DIFFERENT)
+    order = (Status.SAME, Status.INCOMPARABLE, Status.UNKNOWN, Status.THROUGH, Status.DIFFERENT)
     worst: dict[str, Status] = {}
     for row in delta.rows:
         if row.kind == "instruction":

@@ -6,11 +6,28 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from popek.reports.diff_summary import WHERE, Rows, counted, folded_changes, folded_rows, listed, proofs, verdict
+from popek.reports.diff_summary import (
+    WHERE,
+    Rows,
+    Through,
+    counted,
+    folded_changes,
+    folded_rows,
+    listed,
+    proofs,
+    through,
+    verdict,
+)
 from popek.reports.terminal import paper, written
 from popek_checker.difference.delta import Contrast, Delta, Point, Status
 
-STYLE = {Status.SAME: "green", Status.DIFFERENT: "bold red", Status.INCOMPARABLE: "magenta", Status.UNKNOWN: "yellow"}
+STYLE = {
+    Status.SAME: "green",
+    Status.DIFFERENT: "bold red",
+    Status.THROUGH: "red",
+    Status.INCOMPARABLE: "magenta",
+    Status.UNKNOWN: "yellow",
+}
 
 
 def write(delta: Delta) -> str:
@@ -19,6 +36,7 @@ def write(delta: Delta) -> str:
     for side, one in (("A", delta.a), ("B", delta.b)):
         console.print(Text.assemble((side, "bold"), f": {one.machine} ({one.config}), {one.file}"))
     _changes(console, delta)
+    _through(console, through(delta))
     _rows(console, folded_rows(delta))
     for assumption in delta.assumptions:
         console.print(Text(f"assuming {assumption}", style="dim"))
@@ -37,6 +55,16 @@ def _changes(console: Console, delta: Delta) -> None:
         table.add_row(group.kind, WHERE[group.where], Text(listed(group.names)), Text(group.detail))
     if table.row_count:
         console.print(table)
+        console.print()
+
+
+def _through(console: Console, clauses: list[Through]) -> None:
+    for each in clauses:
+        place = f", {each.place}" if each.place else ""
+        console.print(Text.assemble("through ", (each.clause.label, "bold"), f"{place}: {each.names}"))
+        if each.alone:
+            console.print(Text(f"  by itself, A | B: {each.alone}"))
+    if clauses:
         console.print()
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from popek_checker.difference.common import SIDES, Common, beginning, common
 from popek_checker.difference.declared import encodings
-from popek_checker.difference.sides import FETCHED, Choices, Side, Unit, item, perform, roots, written
+from popek_checker.difference.sides import FETCHED, RESULT, Choices, Side, Unit, item, perform, roots, written
 from popek_checker.virtualizability.copies import fresh_index
 from popek_checker.virtualizability.decide import OTHER_CSR, item_operands
 from popek_grammar import machine as m
@@ -116,7 +116,7 @@ class Pair:
 
     def differ(self, one: Outcome, other: Outcome) -> Term:
         """The ends differ: one completes and the other does not, other states, other traps, or traps that carry other values."""
-        names = [*self.common.shared, FETCHED]
+        names = [*self.common.shared, FETCHED, RESULT]
         state = (self._piece(one.state, other.state, name) for name in sorted(names))
         causes = dict.fromkeys(trap.cause for trap in (*one.traps, *other.traps))
         return t.or_(
@@ -129,7 +129,7 @@ class Pair:
         """A piece of shared state ends up different; arrays are compared at one fresh index."""
         if name in one.arrays:
             left, right = one.arrays[name], other.arrays[name]
-            if left.writes == right.writes and left.array.zero_at == right.array.zero_at:
+            if left.writes == right.writes and (not left.writes or left.array.zero_at == right.array.zero_at):
                 return t.FALSE
             at = fresh_index(left.array)
             return t.ne(left.read(at), right.read(at))

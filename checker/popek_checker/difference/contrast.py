@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from popek_checker.difference.common import SIDES
 from popek_checker.difference.compare import Ends, Pair
 from popek_checker.difference.delta import Contrast, Ending, Point
-from popek_checker.difference.sides import CHOICE, FETCHED, OTHER, Side, Unit
+from popek_checker.difference.sides import ARGUMENT, CHOICE, FETCHED, OTHER, RESULT, Side, Unit
 from popek_checker.solver.smt import Model
 from popek_checker.virtualizability.program import text_of
 from popek_checker.virtualizability.verdict import Witness
@@ -19,6 +19,8 @@ from popek_grammar.meaning.state import State
 def contrast(pair: Pair, unit: Unit, ends: Ends, model: Model) -> Contrast:
     """What a model of the difference says."""
     operands = {name: value for side in ends.sides for name, value in _operands(side, model)}
+    arguments = (name for name in model.variables if name.startswith(ARGUMENT))
+    operands |= {name.removeprefix(ARGUMENT): model.variables[name] for name in arguments}
     texts = [_assembly(side, unit, tuple(operands.items())) for side in ends.sides]
     taken = ((name, value) for name, value in model.variables.items() if name.startswith(CHOICE))
     choices = tuple((_title(name), value) for name, value in taken if not name.startswith(CHOICE + OTHER))
@@ -63,6 +65,8 @@ def _cells(pair: Pair, sides: Sequence[Side], model: Model) -> Iterator[Point]:
         yield from _point(sides, name, None, scalar.role.value, scalar.width, model)
     if FETCHED in sides[0].before.scalars:
         yield from _point(sides, FETCHED, None, m.Role.GUEST.value, pair.a.parcel, model)
+    if RESULT in sides[0].before.scalars:
+        yield from _point(sides, RESULT, None, m.Role.GUEST.value, sides[0].before.scalars[RESULT].width, model)
     for name, array in {**pair.a.arrays, **pair.b.arrays}.items():
         for index in sorted(_places(sides, name, model)):
             yield from _point(sides, name, index, array.role.value, array.width, model)

@@ -7,10 +7,15 @@ from enum import Enum
 
 
 class Status(Enum):
-    """Of one thing that both machines have. `INCOMPARABLE`: it rests on state or operands that have another shape."""
+    """Of one thing that both machines have. `INCOMPARABLE`: it rests on state or operands that have another shape.
+
+    `THROUGH`: it reads the same itself, and stands on a clause that differs, as another that was asked about shows; it was not
+    asked about by itself.
+    """
 
     SAME = "same"
     DIFFERENT = "different"
+    THROUGH = "through"
     INCOMPARABLE = "incomparable"
     UNKNOWN = "unknown"
 
@@ -72,7 +77,8 @@ class DeltaRow:
     """One thing compared: an `instruction` (perhaps with one CSR, `part`), the `entry` of a trap, `interrupts`, `fetch`, ...
 
     `how` says what showed that it is the same: equal `text`, equal `terms`, or the `solver`. `own` names the state of
-    one machine alone that it writes, or that the difference depends on.
+    one machine alone that it writes, or that the difference depends on. `through` names the clauses that it stands on and
+    that are not known to mean the same in both, where it reads the same itself.
     """
 
     kind: str
@@ -83,12 +89,34 @@ class DeltaRow:
     reason: str = ""
     witness: Contrast | None = None
     own: tuple[str, ...] = ()
+    through: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
         """`csrrw(cycle)`, as in verdicts; `entry of page_fault`."""
         name = f"entry of {self.name}" if self.kind == "entry" else self.name
         return f"{name}({self.part})" if self.part else name
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A clause that several things stand on and that does not read the same in both: a function, a register, a trap stack, ...
+
+    `a` and `b` are its places (file:line:column), empty where a machine lacks it or it has none. `status` is None where it
+    cannot be asked about by itself, as only functions can.
+    """
+
+    kind: str
+    name: str
+    a: str
+    b: str
+    status: Status | None = None
+    witness: Contrast | None = None
+
+    @property
+    def label(self) -> str:
+        """`function allowed`."""
+        return f"{self.kind} {self.name}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +138,17 @@ class Delta:
     rows: tuple[DeltaRow, ...]
     assumptions: tuple[str, ...]
     seconds: float = 0.0
+    clauses: tuple[Clause, ...] = ()
 
     def of(self, status: Status) -> tuple[DeltaRow, ...]:
         """The rows that came out so."""
         return tuple(row for row in self.rows if row.status is status)
 
+    def standing(self, clause: Clause) -> tuple[DeltaRow, ...]:
+        """The rows that differ, or may differ, through a clause."""
+        return tuple(row for row in self.rows if clause.label in row.through)
+
     @property
     def differs(self) -> bool:
         """Something is not the same, or cannot even be compared."""
-        return bool(self.changes or self.of(Status.DIFFERENT) or self.of(Status.INCOMPARABLE))
+        return bool(self.changes) or any(row.status not in (Status.SAME, Status.UNKNOWN) for row in self.rows)

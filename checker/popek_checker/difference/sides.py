@@ -16,6 +16,7 @@ from popek_grammar.meaning.paths import Ranges
 from popek_grammar.meaning.state import State, legal
 from popek_grammar.meaning.terms import Term
 from popek_grammar.meaning.traps import deliverable, enter
+from popek_grammar.meaning.widths import width_of
 
 CHOICE = "?"
 """How the variables of open values begin."""
@@ -23,6 +24,12 @@ OTHER = "~"
 """Marks the open values of one side, where they are asked about apart from those of the other."""
 FETCHED = "fetched"
 """Pseudo-scalar: what a fetch brings in."""
+RESULT = "result"
+"""Pseudo-scalar: what a function returns."""
+WIDE = 128
+"""Bits of an address that may be any: those who read it take as many of them as they have."""
+ARGUMENT = "argument."
+"""How the variables of a function's arguments begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +67,13 @@ class Side:
     following: Term
     choices: Choices
     operands: Operands | None = None
+    midway: bool = False
+    """Whether it is met in the midst of an instruction, where state may be what it never is between two."""
 
     @property
     def facts(self) -> tuple[Term, ...]:
         valid = self.operands.valid if self.operands is not None else t.TRUE
-        return legal(self.machine, self.before), valid, *self.outcome.assumptions
+        return t.TRUE if self.midway else legal(self.machine, self.before), valid, *self.outcome.assumptions
 
     def entered(self, trap: TrapCase) -> Side:
         """The entry of a trap from the state before: what the machine has come to when its handler begins."""
@@ -112,6 +121,10 @@ def perform(machine: m.Machine, unit: Unit, before: State, choices: Choices, wor
             return Side(machine, before, outcome, t.var("next_pc", here.width), choices)
         case "interrupts":
             return Side(machine, before, _interrupted(run), here, choices)
+        case "function":
+            return Side(machine, before, _called(run, machine.functions[unit.name], before), here, choices, midway=True)
+        case "access":
+            return Side(machine, before, _accessed(run, unit.name, before), here, choices, midway=True)
         case "fetch":
             before.scalars[FETCHED] = t.const(0, machine.parcel)
             return Side(machine, before, _fetched(run), here, choices)
@@ -130,6 +143,36 @@ def _interrupted(run: Run) -> Outcome:
         traps.append(TrapCase(t.and_(none, condition), cause.name, payload, False))
         none = t.and_(none, t.not_(condition))
     return Outcome(none, run.state, tuple(traps), tuple(run.assumptions))
+
+
+def _called(run: Run, function: m.Function, before: State) -> Outcome:
+    """The function with any arguments, where any access or trap may be under way: what it returns, writes and raises.
+
+    KeyError where it reads what only a caller gives.
+    """
+    machine = run.machine
+    arguments = [t.var(f"{ARGUMENT}{name}", width_of(type_, machine)) for name, type_ in function.parameters]
+    widths = {"va": WIDE, "origin": WIDE, "size": 32, "access": 2, "acting": max(1, machine.modes.width), "implicit": t.BOOL}
+    widths |= {"cause.code": machine.causes.code_width, "cause.interrupt": t.BOOL}
+    widths |= {f"cause.{name}": width for name, width in machine.causes.payload}
+    with run.bound(**{name: t.var(name, width) for name, width in widths.items()}):
+        result = run.call(function, arguments)
+    if result is not None:
+        before.scalars[RESULT] = t.const(0, result.width)
+        run.state.scalars[RESULT] = result
+    return run.outcome()
+
+
+def _accessed(run: Run, said: str, before: State) -> Outcome:
+    """One access, as `clauses.py` names it, at any address with the rights of any mode."""
+    operation, kind, moved, wide = said.split()
+    address, acting = t.var("access.address", int(wide)), t.var("access.acting", max(1, run.machine.modes.width))
+    if operation == "store":
+        run.memory.store(run, address, t.var("access.value", int(moved)), kind, acting)
+        return run.outcome()
+    before.scalars[RESULT] = t.const(0, int(moved))
+    run.state.scalars[RESULT] = run.memory.load(run, address, int(moved), kind, acting)
+    return run.outcome()
 
 
 def _fetched(run: Run) -> Outcome:

@@ -1,66 +1,73 @@
-"""Verdicts kept between runs, keyed by content: a row is good as long as the terms it was decided on are the same.
+"""Texts kept between runs, by key, each with a digest of both: what was spoilt, or put under another key, is as good as none.
 
-One SQLite file; each batch is a transaction, so a killed run loses only the batch that it was working on.
+Rows and answers lie in one SQLite file, where each batch is a transaction, so that a killed run loses only the batch that it
+was working on; whole reports lie in files of their own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-import pickle
-import re
 import sqlite3
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Final, TypeVar
 
-from popek_checker.solver.keys import code_digest
-from popek_checker.virtualizability.copies import pieces
-from popek_checker.virtualizability.decide import Item
-from popek_checker.virtualizability.questions import Subject
-from popek_checker.virtualizability.verdict import Row
-from popek_grammar import machine as m
+from popek_checker.solver.plain import Plain
+from popek_grammar.cache import cache_dir
+from popek_grammar.text.files import write_whole
+
+T = TypeVar("T")
+
+ROWS: Final = "rows"
+ANSWERS: Final = "answers"
+TABLES: Final = (ROWS, ANSWERS)
 
 
 class Cache:
-    """A store of rows by key. A file that cannot be used is set aside or ignored, never trusted."""
+    """A store of texts by key, one table of a file. A file that cannot be used is set aside or ignored, never trusted."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, table: str = ROWS) -> None:
         self.path = path
+        self._table = table
         self._database = _open(path)
 
-    def get_many(self, keys: Iterable[str]) -> dict[str, Row]:
-        """The rows that are stored among `keys`."""
+    def get_many(self, keys: Iterable[str]) -> dict[str, str]:
+        """The texts that are stored among `keys`."""
         if self._database is None:
             return {}
-        found: dict[str, Row] = {}
-        for key in keys:
-            hit = self._database.execute("SELECT row FROM rows WHERE key = ?", (key,)).fetchone()
-            if hit is not None:
-                row = _unpickled(hit[0])
-                found |= {key: row} if row is not None else {}
+        found: dict[str, str] = {}
+        with contextlib.suppress(sqlite3.Error):  # a page that was spoilt; what was read before it stands
+            for key in keys:
+                hit = self._database.execute(f"SELECT seal, said FROM {self._table} WHERE key = ?", (key,)).fetchone()
+                if hit is not None and isinstance(hit[1], str) and hit[0] == seal(key, hit[1]):
+                    found[key] = hit[1]
         return found
 
-    def put_many(self, rows: Mapping[str, Row]) -> None:
-        """Stores rows in one transaction; a full disk or a locked file costs only the caching."""
+    def put_many(self, texts: Mapping[str, str]) -> None:
+        """Stores texts in one transaction; a full disk or a locked file costs only the caching."""
         if self._database is None:
             return
         try:
             with self._database:
-                self._database.executemany(
-                    "INSERT OR REPLACE INTO rows VALUES (?, ?)", [(key, pickle.dumps(row)) for key, row in rows.items()]
-                )
+                rows = [(key, seal(key, said), said) for key, said in texts.items()]
+                self._database.executemany(f"INSERT OR REPLACE INTO {self._table} VALUES (?, ?, ?)", rows)
         except sqlite3.Error:
             self._database = None
 
 
-def _unpickled(data: bytes) -> Row | None:
-    """A stored row; a spoilt one is as good as none."""
+def seal(key: str, said: str) -> str:
+    """What shows that `said` is what was stored under `key`."""
+    return hashlib.blake2b(f"{key} {said}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def read_value(plain: Plain[T], said: str | None) -> T | None:
+    """The value that a stored text says, if it says one."""
     try:
-        row = pickle.loads(data)
-    except Exception:  # a spoilt pickle may raise anything
+        return None if said is None else plain.value(said)
+    except ValueError:
         return None
-    return row if isinstance(row, Row) else None
 
 
 def _open(path: Path) -> sqlite3.Connection | None:
@@ -69,8 +76,9 @@ def _open(path: Path) -> sqlite3.Connection | None:
             path.parent.mkdir(parents=True, exist_ok=True)
             database = sqlite3.connect(path, timeout=5)
             database.execute("PRAGMA journal_mode = WAL")
-            database.execute("CREATE TABLE IF NOT EXISTS rows (key TEXT PRIMARY KEY, row BLOB)")
-            database.execute("SELECT count(*) FROM rows").fetchone()
+            for table in TABLES:
+                database.execute(f"CREATE TABLE IF NOT EXISTS {table} (key TEXT PRIMARY KEY, seal TEXT, said TEXT)")
+                database.execute(f"SELECT seal, said FROM {table} LIMIT 1").fetchone()
         except sqlite3.DatabaseError:
             path.unlink(missing_ok=True)
         except OSError:
@@ -81,35 +89,36 @@ def _open(path: Path) -> sqlite3.Connection | None:
 
 
 def default_path() -> Path:
-    """Where rows are kept: POPEK_CACHE_DIR, else the user's cache folder."""
+    """Where rows and answers are kept: POPEK_CACHE_DIR, else the user's cache folder."""
     named = os.environ.get("POPEK_CACHE_DIR")
     if named:
-        return Path(named) / "verdicts.sqlite"
+        return Path(named) / "answers.sqlite"
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "popek" / "verdicts.sqlite"
+    return Path(base) / "popek" / "answers.sqlite"
 
 
-def machine_digest(machine: m.Machine) -> str:
-    """A digest of all that instructions stand on: everything in it but the instructions, theorems and places."""
-    bare = replace(machine, instructions={}, theorems={}, aliases=(), files=(), configs=())
-    text = re.sub(r"Span\([^)]*\)", "", repr(bare))
-    return hashlib.blake2b(f"{code_digest()} {text}".encode(), digest_size=20).hexdigest()
+# -- one value a file --------------------------------------------------------------------------------------------------
 
 
-def text_key(base: str, instruction: m.Instruction, item: Item, asked: tuple[object, ...]) -> str:
-    """The cheap key: the text of the instruction and of what it stands on. An edit elsewhere leaves it as it is."""
-    text = re.sub(r"Span\([^)]*\)", "", repr(instruction))
-    return hashlib.blake2b(f"{base} {item} {asked} {text}".encode(), digest_size=20).hexdigest()
+def remembered(plain: Plain[T], name: str, make: Callable[[], T], keep: Callable[[T], bool] = lambda _: True) -> T:
+    """The value stored in the file `name`, or else what `make` returns, which is then stored if it is to `keep`."""
+    directory = cache_dir()
+    path = directory / name if directory is not None else None
+    found = _recalled(plain, path) if path is not None else None
+    if found is not None:
+        return found
+    made = make()
+    if path is not None and keep(made):
+        said = plain.text(made)
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_whole(path, f"{seal(name, said)}\n{said}".encode())
+    return made
 
 
-def meaning_key(subject: Subject, item: Item, asked: tuple[object, ...]) -> str:
-    """The exact key: the terms that the answers depend on, the roles, and the words that witnesses are written in.
-
-    An edit that means the same leaves it as it is.
-    """
-    machine = subject.machine
-    words = [encoding.asm for encoding in subject.operands.instruction.encodings]
-    words += [name for array in machine.arrays.values() for name in array.names]
-    roles = [(name, piece.role.value) for name, piece in pieces(machine)]
-    parts = (code_digest(), item, asked, machine.modes, machine.program, words, roles, subject.fingerprint())
-    return hashlib.blake2b(repr(parts).encode(), digest_size=20).hexdigest()
+def _recalled(plain: Plain[T], path: Path) -> T | None:
+    try:
+        found, _, said = path.read_text().partition("\n")
+    except (OSError, ValueError):
+        return None
+    return read_value(plain, said) if found == seal(path.name, said) else None

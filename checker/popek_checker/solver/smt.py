@@ -7,7 +7,7 @@ uninterpreted functions first, which is sound for `unsat`; a `sat` answer is ask
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -17,6 +17,8 @@ from typing import Any, Final
 import z3  # type: ignore[import-untyped,unused-ignore]
 from z3 import z3core  # type: ignore[import-untyped,unused-ignore]
 
+from popek_checker.solver.answers import Answers, about
+from popek_checker.solver.plain import Plain
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.terms import Term
 
@@ -43,7 +45,7 @@ class Model:
 
     variables: Mapping[str, int] = field(default_factory=dict)
     functions: Mapping[str, Mapping[tuple[int, ...], int]] = field(default_factory=dict)
-    _known: dict[Term, Term] = field(default_factory=dict, compare=False, repr=False)
+    _known: dict[Term, Term] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def evaluate(self, roots: Iterable[Term]) -> dict[Term, Term]:
         """Every term below `roots` as a constant; what the model leaves open is zero."""
@@ -60,6 +62,10 @@ class Model:
             table = self.functions.get(term.name, {})
             return t.const(table.get(tuple(arg.value for arg in args), 0), term.width)
         return None
+
+
+STATUS: Final = Plain(Status)
+MODEL: Final = Plain(Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,18 @@ class Smt:
         self.dump: list[str] | None = None
         self._answered: dict[tuple[Term, bool], Answer] = {}
         self._plain: set[Term] = set()
+        self.answers: Answers | None = None
+
+    @contextmanager
+    def knowing(self, answers: Answers | None) -> Iterator[None]:
+        """Answers are looked up, and filed at the end, in `answers` and nowhere else."""
+        self.answers = answers
+        try:
+            yield
+            if answers is not None:
+                answers.file()
+        finally:
+            self.answers = None
 
     def check(self, constraints: Sequence[Term], model: bool = True) -> Answer:
         """Decides the conjunction. Folding first; then opaque arithmetic; then, if that finds a model, the real one.
@@ -96,6 +114,24 @@ class Smt:
             return Answer(Status.UNSAT)
         if goal is t.TRUE:
             return Answer(Status.SAT, Model())
+        if self.answers is None or model:
+            return self._decided(goal, model)
+        key = about("holds somewhere", [goal])
+        known = self.answers.get(key, STATUS)
+        if known is not None:
+            return Answer(known)
+        answer = self._decided(goal, model)
+        if answer.status is not Status.UNKNOWN:
+            self.answers.put(key, STATUS, answer.status)
+        return answer
+
+    def smallest(self, goal: Term, make: Callable[[], Model | None]) -> Model | None:
+        """The model of `goal` that `make` finds; one that was found before is tried on the goal before it is believed."""
+        if self.answers is None:
+            return make()
+        return self.answers.known(about("smallest model", [goal]), MODEL, make, lambda model: bool(model.value(goal)))
+
+    def _decided(self, goal: Term, model: bool) -> Answer:
         opaque = self._has_opaque(goal)
         answer = self._ask(goal, opaque=True, model=model or opaque)
         return self._confirm(goal, answer) if opaque and answer.status is Status.SAT else answer

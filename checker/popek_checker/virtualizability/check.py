@@ -7,19 +7,20 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TypeAlias
 
-from popek_checker.solver.cache import Cache, machine_digest, meaning_key, text_key
+from popek_checker.solver.answers import answers_in
+from popek_checker.solver.cache import Cache
 from popek_checker.solver.sharing import Shared
-from popek_checker.solver.smt import Smt, kept_solver
+from popek_checker.solver.smt import kept_solver
 from popek_checker.virtualizability.assumed import alike, brought_about, examine, unplaced
 from popek_checker.virtualizability.copies import pieces
 from popek_checker.virtualizability.decide import EVERYTHING, KINDS, Item, decide, items, make_subject
+from popek_checker.virtualizability.filed import file_rows, known_rows, row_key, standing
 from popek_checker.virtualizability.granted import assumptions, exclusions, f_said, roles, unseen
 from popek_checker.virtualizability.invariants import Proof, prove
 from popek_checker.virtualizability.options import Options, Progress
-from popek_checker.virtualizability.questions import Copies, Subject
+from popek_checker.virtualizability.questions import Copies
 from popek_checker.virtualizability.restoring import scalars_lost
 from popek_checker.virtualizability.settings import find
 from popek_checker.virtualizability.theorems import claim_of, judge
@@ -44,7 +45,7 @@ class Asked:
 
     def said(self, claim: Claim) -> tuple[object, ...]:
         """What a row was asked, for its key."""
-        return claim, sorted(self.wanted)
+        return claim, self.invariant, sorted(self.wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,9 @@ def check(
         time.perf_counter() - start, cached, locations(machine), machine.title, only_its_own(machine), settings, inputs(machine),
         options.instructions, options.theorems, machine.configs, roles(machine, claims, hides),
         unseen(machine, tuple(claims), hides), f_said(machine, main), proof.invariants, proof.left, lost,
+        all(settled(row) for some in rows.values() for row in some)
+        and all(kept.found != "unknown" for kept in proof.invariants)
+        and (settings is None or settings.settled),
     )  # fmt: skip
 
 
@@ -199,34 +203,23 @@ def decide_all(
     found: dict[tuple[Claim, Item], Row] = {}
     keys: dict[tuple[Claim, Item], str] = {}
     if cache is not None:
-        base = machine_digest(machine)
+        base = standing(machine)
         for claim, asked in claims.items():
             said = asked.said(claim)
             for item in work:
-                keys[claim, item] = text_key(base, machine.instructions[item.instruction], item, said)
-        stored = cache.get_many(keys.values())
+                keys[claim, item] = row_key(base, machine.instructions[item.instruction], item, said)
+        stored = known_rows(cache, keys.values())
         found = {pair: stored[key] for pair, key in keys.items() if key in stored}
     cached, total = len(found), len(claims) * len(work)
     progress(cached, total, "")
     path = str(cache.path) if cache is not None else None
     for batch, decided in _run(_batches(machine, claims, work, timeout, found, path), executor):
         fresh = dict(zip(batch.pairs, decided, strict=True))
-        found |= {pair: one.row for pair, one in fresh.items()}
-        cached += sum(one.known for one in decided)
+        found |= fresh
         if cache is not None:
-            keep = {pair: one for pair, one in fresh.items() if settled(one.row)}
-            cache.put_many({keys[pair]: one.row for pair, one in keep.items()} | {one.key: one.row for one in keep.values()})
+            file_rows(cache, {keys[pair]: row for pair, row in fresh.items() if settled(row)})
         progress(len(found), total, batch.items[-1].instruction)
     return {claim: tuple(found[claim, item] for item in work) for claim in claims}, cached
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """A row, the key of what it means, and whether the cache knew it."""
-
-    row: Row
-    key: str
-    known: bool
 
 
 def settled(row: Row) -> bool:
@@ -256,7 +249,7 @@ def _batches(
     ]
 
 
-def _run(batches: Sequence[Batch], executor: Executor | None) -> Iterable[tuple[Batch, list[Decided]]]:
+def _run(batches: Sequence[Batch], executor: Executor | None) -> Iterable[tuple[Batch, list[Row]]]:
     """Each batch with its rows, as they come."""
     if executor is None or len(batches) < 2:
         return ((batch, decide_batch(batch)) for batch in batches)
@@ -266,22 +259,14 @@ def _run(batches: Sequence[Batch], executor: Executor | None) -> Iterable[tuple[
     return ((futures[done], done.result()) for done in as_completed(futures))
 
 
-def decide_batch(batch: Batch) -> list[Decided]:
+def decide_batch(batch: Batch) -> list[Row]:
     """The rows of a batch. Runs in a worker, which keeps its solver from batch to batch."""
     smt = kept_solver(batch.timeout)
-    cache = Cache(Path(batch.cache)) if batch.cache is not None else None
     decided = []
-    for item in batch.items:
-        copies: Copies = {}
-        for claim, asked in batch.claims:
-            subject = make_subject(batch.machine.value, item, claim, asked.invariant, copies)
-            decided.append(_decide(subject, item, claim, asked, smt, cache))
+    with smt.knowing(answers_in(batch.cache)):
+        for item in batch.items:
+            copies: Copies = {}
+            for claim, asked in batch.claims:
+                subject = make_subject(batch.machine.value, item, claim, asked.invariant, copies)
+                decided.append(decide(subject, item, smt, asked.wanted))
     return decided
-
-
-def _decide(subject: Subject, item: Item, claim: Claim, asked: Asked, smt: Smt, cache: Cache | None) -> Decided:
-    if cache is None:
-        return Decided(decide(subject, item, smt, asked.wanted), "", False)
-    key = meaning_key(subject, item, asked.said(claim))
-    known = cache.get_many([key]).get(key)
-    return Decided(known or decide(subject, item, smt, asked.wanted), key, known is not None)

@@ -11,15 +11,13 @@ them: what a body writes into a field directly goes by no rule.
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from pathlib import Path
 
+from popek_checker.solver.answers import answers_in
 from popek_checker.solver.cache import Cache
-from popek_checker.solver.keys import code_digest
 from popek_checker.solver.sharing import Shared
 from popek_checker.solver.smt import Smt, Status, kept_solver
 from popek_checker.virtualizability.copies import holds, start
@@ -125,28 +123,14 @@ def _decided(
 def decide_batch(batch: Batch) -> list[Row]:
     """The rows of a batch. Runs in a worker."""
     smt, machine = kept_solver(batch.timeout), batch.machine.value
-    cache = Cache(Path(batch.cache)) if batch.cache is not None else None
-    rows = []
-    for item in batch.items:
-        made = step(machine, item)
-        if made is not None:
-            rows.append(_kept(machine, made, batch, smt, cache))
-    return rows
+    with smt.knowing(answers_in(batch.cache)):
+        made = (step(machine, item) for item in batch.items)
+        return [_kept(machine, one, batch, smt) for one in made if one is not None]
 
 
-def _kept(machine: m.Machine, made: Step, batch: Batch, smt: Smt, cache: Cache | None) -> Row:
+def _kept(machine: m.Machine, made: Step, batch: Batch, smt: Smt) -> Row:
     goals = broken(machine, made, batch.premises, batch.asked)
-    if all(goal is t.FALSE for goal in goals.values()):
-        return Row(made.name, made.part, ())
-    key = "" if cache is None else _key(made, goals)
-    known = None if cache is None else cache.get_many([key]).get(key)
-    if known is not None:
-        return known
-    found = tuple(_answer(name, goal, smt) for name, goal in goals.items() if goal is not t.FALSE)
-    row = Row(made.name, made.part, found)
-    if cache is not None and all(finding.truth is not Truth.UNKNOWN for finding in found):
-        cache.put_many({key: row})
-    return row
+    return Row(made.name, made.part, tuple(_answer(name, goal, smt) for name, goal in goals.items() if goal is not t.FALSE))
 
 
 def broken(machine: m.Machine, made: Step, premises: Sequence[str], asked: Sequence[str]) -> dict[str, Term]:
@@ -194,12 +178,6 @@ def _witness(machine: m.Machine, name: str, premises: Sequence[str], item: Item,
     operands = operands_of(made.operands, model) if made.operands is not None else ()
     cells = tuple(cells_of(machine, [made.copy], model))
     return Witness(f"invariant {name}", (item.label,), operands, ("breaks it",), cells)
-
-
-def _key(made: Step, goals: Mapping[str, Term]) -> str:
-    """All that the row is made of: the questions themselves, by what they are."""
-    parts = (code_digest(), made.name, made.part, [(name, goal.key) for name, goal in goals.items()])
-    return hashlib.blake2b(f"invariants {parts}".encode(), digest_size=20).hexdigest()
 
 
 # -- the answers -----------------------------------------------------------------------------------------------------

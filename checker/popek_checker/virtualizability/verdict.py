@@ -203,6 +203,10 @@ class Settings:
     conflicts: tuple[str, ...] = ()
     unfound: tuple[str, ...] = ()
 
+    @property
+    def settled(self) -> bool:
+        return self.verified is not Truth.UNKNOWN
+
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
@@ -264,6 +268,7 @@ class Report:
     what of the text they do not. `f`: where the host has the guest's state, a line each.
     `left` are fields whose declared set of values some step may leave, with those steps: verdicts take the sets for granted.
     `lost` is guest and hidden state that no instruction reads, or none sets to any value: a monitor cannot give it back.
+    `settled`: nothing was left open in time, under any claim.
     """
 
     machine: str
@@ -289,6 +294,7 @@ class Report:
     invariants: tuple[InvariantResult, ...] = ()
     left: tuple[tuple[str, tuple[str, ...]], ...] = ()
     lost: tuple[Restored, ...] = ()
+    settled: bool = True
 
     def location(self, name: str) -> tuple[str, int, int] | None:
         """File, line and column where an instruction or theorem is declared."""

@@ -24,15 +24,16 @@ SMALL_MEMORY = 64
 """A memory of at most this many cells is shown whole, where it is not zero."""
 
 
-def minimise(smt: Smt, goal: Term) -> Model | None:
+def minimise(smt: Smt, goal: Term, known: Model | None = None) -> Model | None:
     """A model with as few and as small non-zero leaves as halving finds: whole groups to zero, then single bits.
 
-    Registers first, and then the cells: once addresses are numbers, what a cell can be is quickly answered.
+    Registers first, and then the cells: once addresses are numbers, what a cell can be is quickly answered. `known` is a
+    model at hand, for a goal that is too hard to go on from.
     """
     leaves = [leaf for leaf in t.free([goal]) if leaf.width > 0 and not leaf.name.startswith("at.")]
     with smt.within([goal]) as scope:
         if scope.status() is not Status.SAT:
-            return smt.check([goal]).model
+            return known or smt.check([goal]).model
         search = Smaller(scope)
         registers = [leaf for leaf in leaves if leaf.op == "var"]
         for leaf in search.zeros(registers):
@@ -90,7 +91,7 @@ class Smaller:
 def witness(smt: Smt, subject: Subject, ask: Ask) -> Witness | None:
     """The minimal witness of a satisfiable ask; None when it can no longer be reproduced within limits."""
     goal = t.and_(*(fact for item in ask.copies for fact in item.facts), *ask.constraints)
-    model = minimise(smt, goal)
+    model = smt.smallest(goal, lambda: minimise(smt, goal))
     return None if model is None else describe(subject, ask, model)
 
 

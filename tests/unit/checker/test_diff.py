@@ -307,3 +307,203 @@ def test_bad_input_is_2(tmp_path: Path) -> None:
         assert run.returncode == 2, arguments
         assert says in run.stderr
         assert "Traceback" not in run.stderr
+
+
+# -- which clause differs ----------------------------------------------------------------------------------------------
+
+SHARED = """isa shared {{ encoding big parcel 8 }}
+modes {{ U = 0 < S = 1 }}
+state {{
+  pc  : bits(8)
+  m   : mode role mode
+  r[8] : bits(8)
+  key : bits(8) role control
+  old : bits(8)
+  om  : mode role control
+  ram : mem(8 -> 8)
+}}
+causes {{ bad = 0 ; odd = 1 }}
+trap_stack T {{
+  save pc -> old
+  save m -> om
+  enter m = S
+  enter pc = {vector}
+}}
+fn open(k: bits(8)) -> bool = {open}
+fn twice(k: bits(8)) -> bits(8) = {twice}
+fn never(k: bits(8)) -> bool = open(k) and k < 10
+{many}
+instr stop {{ enc 11110000 ; asm "stop" ; guard m == S else trap bad ; do {{ pc = pc }} }}
+instr plain {{ enc 11110001 ; asm "plain" ; do {{ r[0] = r[1] }} }}
+"""
+MANY = "\n".join(
+    f'instr op{n} {{ enc 0{n:04b} x:3 ; asm "op{n} {{x}}" ; {{}} do {{ r[x] = twice(r[x]) + {n} }} }}' for n in range(10)
+)
+
+
+def shared(open_: str = "key == k", twice: str = "k + k", guard: str = "open(r[0])", vector: str = "4") -> Machine:
+    many = MANY.replace("{}", f"guard {guard} else trap odd ;")
+    return elaborate(load_texts({"s.isa": SHARED.format(open=open_, twice=twice, many=many, vector=vector)}), None)
+
+
+def statuses(delta: Delta) -> dict[str, Status]:
+    return {row.label: row.status for row in delta.rows}
+
+
+def test_many_differ_through_one_function() -> None:
+    """The function is named, with its place and a state; few of its callers are asked about, the rest are said to stand on it."""
+    delta = diff(shared(), shared(open_="key != k"))
+    (clause,) = delta.clauses
+    assert (clause.label, clause.a, clause.status) == ("function open", "s.isa:19:1", Status.DIFFERENT)
+    assert clause.witness is not None
+    assert [(cell.after[0], cell.after[1]) for cell in clause.witness.cells if cell.name == "result"] in ([(0, 1)], [(1, 0)])
+    found = statuses(delta)
+    assert [found[f"op{n}"] for n in range(10)].count(Status.THROUGH) == 9
+    assert {found["stop"], found["plain"], found["entry of odd"]} == {Status.SAME}
+    assert all(row.through == ("function open",) for row in delta.rows if row.status is not Status.SAME)
+    assert len(delta.standing(clause)) == 10
+    assert delta_code(delta) == 1
+
+
+def test_each_and_named_ones_are_asked_about() -> None:
+    a, b = shared(), shared(open_="key != k")
+    assert len(diff(a, b, each=True).of(Status.DIFFERENT)) == 10
+    assert statuses(diff(a, b, ["op3", "plain"])) == {"op3": Status.DIFFERENT, "plain": Status.SAME}
+
+
+def test_a_function_of_the_same_meaning_explains_nothing() -> None:
+    """What differs through it alone is the same, and no row is asked about."""
+    delta = diff(shared(), shared(twice="k << 1"))
+    assert not delta.differs and not delta.clauses
+    assert {row.how for row in delta.rows if row.name.startswith("op")} == {"solver"}
+    assert {row.how for row in delta.rows if not row.name.startswith("op")} == {"text"}
+
+
+def test_a_function_whose_difference_none_meets() -> None:
+    """It differs by itself, for arguments that no caller gives: every caller is asked about, and is the same."""
+    guard = "never(20)"
+    a, b = shared(guard=guard), shared(open_="key == k or k == 20", guard=guard)
+    delta = diff(a, b)
+    assert {row.status for row in delta.rows} == {Status.SAME}
+    assert not delta.differs
+
+
+def test_two_clauses_at_once() -> None:
+    """A row stands under the first, and names both."""
+    delta = diff(shared(), shared(open_="key != k", twice="k"))
+    assert [clause.label for clause in delta.clauses] == ["function open", "function twice"]
+    assert {row.through for row in delta.rows if row.name.startswith("op")} == {("function open", "function twice")}
+
+
+def test_entries_once() -> None:
+    """Another vector: the entries differ through the stack, and so do the many that may raise a cause."""
+    delta = diff(shared(), shared(vector="8"))
+    (clause,) = delta.clauses
+    assert (clause.label, clause.status) == ("trap stack T", None)
+    found = statuses(delta)
+    assert found["entry of odd"] is Status.DIFFERENT
+    assert found["plain"] is Status.SAME
+    assert [found[f"op{n}"] for n in range(10)].count(Status.THROUGH) >= 9
+    assert {row.through for row in delta.rows if row.status is not Status.SAME} == {("trap stack T",)}
+
+
+def test_a_rebound_operand_is_any_csr() -> None:
+    """An instruction that names another CSR than its operand stands on all of them."""
+    text = """isa csrs {{ encoding big parcel 8 }}
+modes {{ U = 0 }}
+state {{
+  pc  : bits(8)
+  r   : bits(8)
+  ram : mem(8 -> 8)
+}}
+causes {{ bad = 0 }}
+csr_space c : bits(2) {{ guard exists(addr) else trap bad }}
+csr one at 0 : bits(8) {{ V [7:0] rw role control }}
+csr two at 1 : bits(8) {{
+  V [7:0] rw role control
+  read = {read}
+}}
+operand n : c
+instr get {{ enc 000000 n:2 ; asm "get {{n}}" ; do {{ r = csr_read(n) }} }}
+instr after {{ enc 000001 n:2 ; asm "after {{n}}" ; do {{ let n = n + 1 ; r = csr_read(n) }} }}
+"""
+    a, b = (elaborate(load_texts({"c.isa": text.format(read=read)}), None) for read in ("two.V", "two.V + 1"))
+    found = statuses(diff(a, b, each=True))
+    assert {name for name, status in found.items() if status is Status.DIFFERENT} == {"get(two)", "after(one)"}
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "json"])
+def test_the_clause_is_printed(format_: str) -> None:
+    said = delta_writer(format_)(diff(shared(), shared(open_="key != k")))
+    assert "function open" in said or '"name": "open"' in said
+    assert "s.isa:19:1" in said
+
+
+MIDWAY = """isa midway {{ encoding big parcel 8 }}
+modes {{ U = 0 }}
+state {{
+  pc  : bits(8)
+  r   : bits(8)
+  ram : mem(8 -> 8)
+}}
+register f : bits(8) {{ V [1:0] warl {{ 0..2 }} else 0 role control }}
+causes {{ bad = 0 }}
+fn seen() -> bits(8) = if f.V == 3 then {value} else 0
+instr set {{ enc 00000001 ; asm "set" ; do {{ f.V = 3 ; r = seen() ; f.V = 0 }} }}
+"""
+
+
+def test_a_function_is_met_midway() -> None:
+    """Where an instruction has just made state what it never is between two, a function may differ there alone."""
+    a, b = (elaborate(load_texts({"m.isa": MIDWAY.format(value=value)}), None) for value in (1, 2))
+    assert statuses(diff(a, b))["set"] is Status.DIFFERENT
+
+
+PAGED = """isa paged {{ encoding big parcel 8 }}
+modes {{ U = 0 < S = 1 }}
+state {{
+  pc   : bits(8)
+  m    : mode role mode
+  r[8] : bits(8)
+  old  : bits(8)
+  om   : mode role control
+  ram  : mem(8 -> 8)
+}}
+causes {{ bad = 0 }}
+fault bad_access {{ fetch, load, store, rmw => bad }}
+fn limit(k: access) -> bits(8) = match k with {{ fetch => {fetch} ; load => {load} ; store | rmw => {store} }}
+translation window {{
+  va 8
+  if va >= limit(access) {{ fault bad_access }}
+  yield va + 1
+}}
+trap_stack T {{
+  save pc -> old
+  save m -> om
+  enter m = S
+  enter pc = 4
+}}
+{many}
+"""
+MOVES = "\n".join(
+    f'instr load{n} {{ enc 00{n:03b} x:3 ; asm "load{n} {{x}}" ; do {{ r[x] = load(r[{n}], 8) }} }}\n'
+    f'instr store{n} {{ enc 01{n:03b} x:3 ; asm "store{n} {{x}}" ; do {{ store(r[{n}], r[x]) }} }}'
+    for n in range(8)
+)
+
+
+def paged(fetch: int = 100, load: int = 110, store: int = 120) -> Machine:
+    return elaborate(load_texts({"p.isa": PAGED.format(fetch=fetch, load=load, store=store, many=MOVES)}), None)
+
+
+@pytest.mark.parametrize("part", ["fetch", "load", "store"])
+def test_accesses_of_one_kind(part: str) -> None:
+    """The function of all accesses differs for one kind: those that make another kind only are the same."""
+    delta = diff(paged(), paged(**{part: 90}))
+    found = statuses(delta)
+    of_kind = {name: status for name, status in found.items() if name.startswith(part)}
+    assert Status.DIFFERENT in of_kind.values()
+    assert set(of_kind.values()) <= {Status.DIFFERENT, Status.THROUGH}
+    if part != "load":  # loads are asked about first: where they differ, stores stand with them
+        assert {status for name, status in found.items() if not name.startswith(part)} == {Status.SAME}
+    assert [clause.label for clause in delta.clauses] == ["function limit"]

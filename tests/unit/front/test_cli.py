@@ -28,7 +28,7 @@ def test_check_json_and_cache(tmp_path: Path) -> None:
 
 
 def test_spoilt_cache_is_ignored(tmp_path: Path) -> None:
-    for name in ("verdicts.sqlite", "grammar.pickle"):
+    for name in ("answers.sqlite", "grammar.pickle"):
         (tmp_path / name).write_bytes(b"not a database")
     assert popek("check", PAPER, "-j", "1", "--instr", "ADD", cache=tmp_path).returncode == 0
 

@@ -33,7 +33,7 @@ def begin(process: subprocess.Popen[str], cache: Path) -> None:
 def kept(cache: Path) -> int:
     """How many rows the cache holds."""
     try:
-        with closing(sqlite3.connect(f"file:{cache / 'verdicts.sqlite'}?mode=ro", uri=True)) as database:
+        with closing(sqlite3.connect(f"file:{cache / 'answers.sqlite'}?mode=ro", uri=True)) as database:
             return int(database.execute("SELECT count(*) FROM rows").fetchone()[0])
     except sqlite3.Error:
         return 0

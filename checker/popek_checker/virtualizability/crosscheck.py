@@ -1,20 +1,16 @@
-"""A second opinion: the constraints behind verdicts as SMT-LIB text, asked again of another solver (bitwuzla)."""
+"""A second opinion: the constraints behind verdicts as SMT-LIB text, asked again of another solver."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from popek_checker.solver.second import second_solver
 from popek_checker.solver.smt import Smt, Status
 from popek_checker.virtualizability.decide import Item, make_subject
 from popek_checker.virtualizability.verdict import Claim
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
-
-
-class Unavailable(Exception):
-    """The second solver is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +43,3 @@ def disagreements(found: Sequence[Opinion]) -> list[Opinion]:
     """Opinions that contradict each other; unknown contradicts nothing."""
     unknown = Status.UNKNOWN.value
     return [o for o in found if o.ours != o.theirs and unknown not in (o.ours, o.theirs)]
-
-
-def second_solver() -> Any:
-    """A function from SMT-LIB text to `sat`, `unsat` or `unknown`. Raises Unavailable without bitwuzla."""
-    try:
-        import bitwuzla  # type: ignore[import-untyped,unused-ignore]
-    except ImportError:
-        raise Unavailable("--cross-check needs the extra: pip install 'popek[cross]'") from None
-
-    def solve(text: str) -> str:
-        options = bitwuzla.Options()
-        manager = bitwuzla.TermManager()
-        parser = bitwuzla.Parser(manager, options)
-        parser.parse(text.replace("(check-sat)", ""), True, False)
-        return str(parser.bitwuzla().check_sat()).rsplit(".", 1)[-1].lower()
-
-    return solve
