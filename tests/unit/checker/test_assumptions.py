@@ -43,6 +43,7 @@ SHOWN = {
     "trap_sensitive": ({"leak", "conf", "locs", "ctrl", "mods", "trps"}, set()),
     "user_sensitive": ({"leak", "conf", "locs", "ctrl", "mods", "trps"}, set()),
     "noninterference": ({"leak"}, set()),
+    "escalation": ({"ctrl"}, set()),
 }
 """What each `show` names without an H, and under one that shuts the gate."""
 
