@@ -75,7 +75,7 @@ class Noticed:
 def corpus(path: Path = CORPUS) -> list[Slip]:
     """The slips of a file."""
     entries = tomllib.loads(path.read_text(encoding="utf-8"))["slip"]
-    return [Slip(**{{"is": "is_"}.get(key, key): value for key, value in entry.items()}) for entry in entries]
+    return [Slip(is_=entry.pop("is"), **entry) for entry in entries]
 
 
 @dataclass(slots=True)
