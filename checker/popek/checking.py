@@ -33,7 +33,7 @@ class Settings:
     def names_things(self) -> bool:
         """Whether a machine must be looked at to know that these options make sense."""
         asked = self.asked
-        return bool(asked.guest or asked.host or asked.instructions or asked.theorems)
+        return bool(asked.guest or asked.host or asked.instructions or asked.theorems or asked.placement)
 
     def validate(self, machine: Machine) -> None:
         """Unknown names are usage errors, with the nearest known one."""
@@ -41,12 +41,14 @@ class Settings:
         for wanted, known, what in (
             (self.asked.guest, modes, "mode"),
             (self.asked.host, modes, "mode"),
+            (self.asked.placement, [name for name in machine.placements if name], "placement"),
             *((name, list(machine.instructions), "instruction") for name in self.asked.instructions),
             *((name, list(machine.theorems), "theorem") for name in self.asked.theorems),
         ):
             if wanted is not None and wanted not in known:
                 near = suggest(wanted, known)
-                hint = f"; did you mean {near}?" if near else f"; there are: {', '.join(known[:12])}"
+                there = f"; there are: {', '.join(known[:12])}" if known else ", nor any other"
+                hint = f"; did you mean {near}?" if near else there
                 raise click.UsageError(f"{machine.name} has no {what} `{wanted}`{hint}")
 
 

@@ -30,6 +30,7 @@ popek check SPEC --param UMIP=* --format sarif -o popek.sarif
 )
 @options.instructions("Decide only these instructions, and compare theorems for them alone (repeatable).")
 @options.theorems("Check only these theorems (repeatable).")
+@click.option("--placement", metavar="NAME", help="The f of that name: where the host has the guest (docs/language.md).")
 @click.option("--reading", type=click.Choice(["literal", "amended"]), help="The 1974 text, or with all traps excluded.")
 @click.option("--memory", type=click.Choice(["view", "per_mode", "translated"]), help="Memory model.")
 @options.deciding
@@ -38,15 +39,15 @@ popek check SPEC --param UMIP=* --format sarif -o popek.sarif
 @click.option("--cross-check", is_flag=True, help="Ask a second solver (bitwuzla) too; needs popek[cross].")
 def command(
     specs: tuple[str, ...], configs: tuple[str, ...], parameters: tuple[str, ...], mode: str | None,
-    instructions: tuple[str, ...], theorems: tuple[str, ...], reading: str | None, memory: str | None, jobs: int,
-    timeout: float, format_: str, output: str | None, no_cache: bool, cross_check: bool,
+    instructions: tuple[str, ...], theorems: tuple[str, ...], reading: str | None, memory: str | None, placement: str | None,
+    jobs: int, timeout: float, format_: str, output: str | None, no_cache: bool, cross_check: bool,
 ) -> int:  # fmt: skip
     """Decide whether machines are virtualizable, and whether their theorems hold.
 
     Every instruction is decided by itself; where one is sensitive without a trap, a state shows why.
     """
     guest, _, host = mode.rpartition("@") if mode else ("", "", "")
-    asked = Options(guest or None, host or None, memory, reading, instructions, theorems, timeout)
+    asked = Options(guest or None, host or None, memory, reading, instructions, theorems, timeout, placement)
     settings = Settings(asked, cross_check)
     with executor(jobs) as pool, progress() as tell:
         wanted = stating(list(targets(specs, configs, parameters)), settings)

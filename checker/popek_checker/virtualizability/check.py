@@ -166,6 +166,7 @@ def main_claim(machine: m.Machine, options: Options, theorems: Sequence[m.Theore
     wanted.sort(key=lambda th: th.reading != "amended")
     names = [name for name, _ in machine.modes.members]
     default = Claim(options.guest or names[-1], options.host or names[0], options.memory or "view", options.reading or "amended")
+    default = replace(default, placement=options.placement or "")
     if not wanted:
         return default, ()
     if options.host is not None:
@@ -181,6 +182,7 @@ def main_claim(machine: m.Machine, options: Options, theorems: Sequence[m.Theore
         host=options.host or first.host,
         memory=options.memory or first.memory,
         reading=options.reading or first.reading,
+        placement=options.placement or first.placement,
         everywhere=False,
     )
     return first, tuple(expr for expr, _ in wanted[0].assume)

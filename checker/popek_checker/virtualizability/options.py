@@ -22,3 +22,5 @@ class Options:
     theorems: tuple[str, ...] = ()
     timeout: float = 30.0
     """Seconds for one question."""
+    placement: str | None = None
+    """The name of the f that the table is asked under."""

@@ -33,6 +33,19 @@ def test_spoilt_cache_is_ignored(tmp_path: Path) -> None:
     assert popek("check", PAPER, "-j", "1", "--instr", "ADD", cache=tmp_path).returncode == 0
 
 
+def test_a_placement_by_name(tmp_path: Path) -> None:
+    """The table under that f; of a name that the machine has not, exit 2 and the nearest."""
+    text = (CORPUS / "bank_by_mode.isa").read_text().replace("placement {", "placement by_mode {")
+    spec = tmp_path / "named.isa"
+    spec.write_text(text)
+    under = [popek("check", str(spec), "-j", "1", *more).stdout for more in ((), ("--placement", "by_mode"))]
+    assert ["Theorem 1: fails" in out for out in under] == [True, False]
+    assert "f: bank usp by mode { S => ssp }; ssp with the monitor, since carried elsewhere" in under[1]
+    refused = popek("check", str(spec), "--placement", "by_mood")
+    assert refused.returncode == 2
+    assert "did you mean by_mode?" in refused.stderr
+
+
 def test_refuted_is_1() -> None:
     run = popek("check", str(CORPUS / "mret_without_mode_check.isa"), "-j", "1")
     assert run.returncode == 1
