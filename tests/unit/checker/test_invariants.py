@@ -11,6 +11,7 @@ from machines import SPEC
 from popek.codes import exit_code
 from popek.reports import writer
 from popek_checker.solver.cache import Cache
+from popek_checker.solver.smt import Smt, kept_solver
 from popek_checker.virtualizability.check import Options, check
 from popek_checker.virtualizability.invariants import Proof, prove
 from popek_checker.virtualizability.verdict import InvariantResult, Truth
@@ -189,12 +190,14 @@ def test_every_format_names_it_and_the_exit_code_counts_it() -> None:
 def test_a_second_run_asks_nothing(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     """Answers are kept by the questions themselves: an edit that changes one is decided anew."""
     put = "instr put { enc 00000001 x:8; do { ie = x[3] & on } }"
-    made = elaborate(load_texts({"t.isa": BASE + put + "\ninvariant i { m == S or ie == 0 or on == 1 }"}))
+    made = elaborate(load_texts({"t.isa": BASE + put + "\ninvariant i { ie == 0 or on == 1 }"}))
     cache = Cache(tmp_path / "rows.sqlite")
     first = prove(made, 10, cache=cache)
-    monkeypatch.setattr("popek_checker.virtualizability.invariants._answer", None)
+    assert first.invariants[0].found == "holds"
+    monkeypatch.setattr(Smt, "_solved", None)
+    kept_solver.cache_clear()
     assert prove(made, 10, cache=cache) == first
-    edited = elaborate(load_texts({"t.isa": BASE + put.replace("& on", "") + "\ninvariant i { m == S or ie == 0 or on == 1 }"}))
+    edited = elaborate(load_texts({"t.isa": BASE + put.replace("& on", "") + "\ninvariant i { ie == 0 or on == 1 }"}))
     with pytest.raises(TypeError):
         prove(edited, 10, cache=cache)
 
