@@ -56,7 +56,7 @@ def tried(spec: str, each: int | None) -> tuple[str, list[Fate]]:
 def faults(sources: SourceSet, each: int | None) -> list[Mutant]:
     """Every deletion, and of the other kinds as many as wanted, all of them for None."""
     others = list(replacements(sources))
-    return [*deletions(sources.texts), *(others if each is None else sample(others, each))]
+    return [*deletions(sources), *(others if each is None else sample(others, each))]
 
 
 # -- the document ----------------------------------------------------------------------------------------------------

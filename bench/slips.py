@@ -12,9 +12,9 @@ from pathlib import Path
 
 from popek.codes import REFUTED, exit_code
 from popek_checker.difference.compare import Pair, between, instructions
+from popek_checker.difference.deciding import decide
 from popek_checker.difference.declared import changes
 from popek_checker.difference.delta import Status
-from popek_checker.difference.diff import decide
 from popek_checker.mutation.mutants import Reach
 from popek_checker.solver.smt import kept_solver
 from popek_checker.virtualizability.check import check
@@ -117,11 +117,12 @@ class Shelf:
         return Noticed(slip, lint, found, _first(self.compared(slip.spec, name, made) for name, made in machines.items()))
 
     def checked(self, name: str, machine: m.Machine) -> str:
-        """The first theorem that does not come out as its author expects."""
+        """The first theorem or invariant that does not come out as its author expects."""
         report = check(machine, Options(timeout=self.timeout))
         if exit_code(report) != REFUTED:
             return ""
-        wrong = [theorem.name for theorem in report.theorems if theorem.as_expected is Truth.NO]
+        answers = [*report.theorems, *report.invariants]
+        wrong = [answer.name for answer in answers if answer.as_expected is Truth.NO]
         return f"{wrong[0] if wrong else 'Theorem 1'} ({name})"
 
     def compared(self, spec: str, name: str, machine: m.Machine) -> str:
@@ -166,7 +167,7 @@ INTRODUCTION = """# Slips
 
 {count} slips that simulators, emulators, processors and their specifications really had, as reported, each put into a shipped
 text by one change (bench/slips.toml). `lint` and `check` see that one text; `diff` compares it with the text as it was. What is
-said is the first warning, the first theorem that does not come out as the text says, one row that differs. Written by
+said is the first warning, the first theorem or invariant that does not come out as the text says, one row that differs. By
 `python -m bench slips`.
 
 {alone} of {count} ({percent} %) are noticed from the text alone, {compared} by `diff`.

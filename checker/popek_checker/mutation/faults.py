@@ -6,7 +6,7 @@ Deletions take away a whole guard, a whole save, or the WARL rule of a field; th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
@@ -68,15 +68,19 @@ class Names:
 # -- deletions -------------------------------------------------------------------------------------------------------
 
 
-def deletions(texts: Mapping[str, str]) -> Iterator[Mutant]:
+def deletions(sources: SourceSet) -> Iterator[Mutant]:
     """Every deletion, in the order of the text; comments are not touched. Lines keep their numbers."""
-    for name, text in texts.items():
+    for file in sources.files:
+        name, text = file.source.name, file.source.text
+        declared = [(*_extent(d.tree), _place(d)) for d in sources.declarations if d.file is file]
         for found in DELETED.finditer(text):
-            before = text[text.rfind("\n", 0, found.start()) + 1 : found.start()]
-            if "//" not in before:
-                gone = found.group(0)
-                new = "rw" + " " * (len(gone) - 2) if gone.startswith("warl") else re.sub(r"[^\n]", " ", gone)
-                yield Mutant(name, _line(text, found.start()), gone.strip(), found.start(), found.end(), new)
+            at = found.start()
+            if "//" in text[text.rfind("\n", 0, at) + 1 : at]:
+                continue
+            gone = found.group(0)
+            new = "rw" + " " * (len(gone) - 2) if gone.startswith("warl") else re.sub(r"[^\n]", " ", gone)
+            place = next((kind for start, end, kind in declared if start <= at < end), "")
+            yield Mutant(name, _line(text, at), gone.strip(), at, found.end(), new, place=place)
 
 
 # -- replacements ----------------------------------------------------------------------------------------------------

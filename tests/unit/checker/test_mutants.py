@@ -24,7 +24,7 @@ def tried(config: str, chosen: list[Mutant], sources: SourceSet) -> list[Fate]:
 
 def deleted(file: str, config: str) -> list[Fate]:
     sources = load_file(str(SPEC / file))
-    return tried(config, list(deletions(sources.texts)), sources)
+    return tried(config, list(deletions(sources)), sources)
 
 
 @pytest.mark.timeout(900)  # a verdict a mutant: three minutes for IA-32 where others use the processors too
@@ -115,7 +115,7 @@ def test_a_sample_holds_every_kind_and_no_more_than_asked() -> None:
 def test_most_faults_of_a_small_machine_are_noticed() -> None:
     """Every fault of every kind: what survives is put down to a reason."""
     sources = load_texts({"t.isa": SMALL})
-    found = tried("default", [*deletions(sources.texts), *replacements(sources)], sources)
+    found = tried("default", [*deletions(sources), *replacements(sources)], sources)
     assert sum(fate.noticed for fate in found) >= 11
     assert all(fate.survives for fate in found if not fate.noticed)
     assert {fate.mutant.kind for fate in found if fate.noticed} >= {"deleted", "wrong mode", "wrong cause", "wrong field saved"}
