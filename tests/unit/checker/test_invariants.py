@@ -11,6 +11,7 @@ from machines import SPEC
 from popek.codes import exit_code
 from popek.reports import writer
 from popek_checker.solver.cache import Cache
+from popek_checker.solver.smt import Smt
 from popek_checker.virtualizability.check import Options, check
 from popek_checker.virtualizability.invariants import Proof, prove
 from popek_checker.virtualizability.verdict import InvariantResult, Truth
@@ -192,7 +193,7 @@ def test_a_second_run_asks_nothing(tmp_path, monkeypatch) -> None:  # type: igno
     made = elaborate(load_texts({"t.isa": BASE + put + "\ninvariant i { m == S or ie == 0 or on == 1 }"}))
     cache = Cache(tmp_path / "rows.sqlite")
     first = prove(made, 10, cache=cache)
-    monkeypatch.setattr("popek_checker.virtualizability.invariants._answer", None)
+    monkeypatch.setattr(Smt, "_decided", None)
     assert prove(made, 10, cache=cache) == first
     edited = elaborate(load_texts({"t.isa": BASE + put.replace("& on", "") + "\ninvariant i { m == S or ie == 0 or on == 1 }"}))
     with pytest.raises(TypeError):
