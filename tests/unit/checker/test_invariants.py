@@ -194,7 +194,7 @@ def test_a_second_run_asks_nothing(tmp_path, monkeypatch) -> None:  # type: igno
     cache = Cache(tmp_path / "rows.sqlite")
     first = prove(made, 10, cache=cache)
     assert first.invariants[0].found == "holds"
-    monkeypatch.setattr(Smt, "_solved", None)
+    monkeypatch.setattr(Smt, "_decided", None)
     kept_solver.cache_clear()
     assert prove(made, 10, cache=cache) == first
     edited = elaborate(load_texts({"t.isa": BASE + put.replace("& on", "") + "\ninvariant i { ie == 0 or on == 1 }"}))
