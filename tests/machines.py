@@ -15,12 +15,14 @@ FILES = (
     "abi/abi.isa",
     "riscv/riscv.isa",
     "riscv/hypervisor.isa",
+    "riscv/landing_pads.isa",
     "x86/ia32.isa",
     "x86/svm.isa",
     "mips/mips.isa",
     "arm/armv7a.isa",
     "s370/s370.isa",
     "pdp10/ka10.isa",
+    "m68k/m68000.isa",
 )
 
 

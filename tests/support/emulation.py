@@ -40,10 +40,12 @@ class Both(Oracle):
 
 
 class Emulator:
-    """A processor of Unicorn with some memory (start and size), and a hook that stops it at its first trap."""
+    """A processor of Unicorn, of a model, with some memory (start and size), and a hook that stops it at its first trap."""
 
-    def __init__(self, processor: tuple[int, ...], memory: Mapping[int, int]) -> None:
+    def __init__(self, processor: tuple[int, ...], memory: Mapping[int, int], model: int | None = None) -> None:
         self.uc = unicorn.Uc(*processor)
+        if model is not None:
+            self.uc.ctl_set_cpu_model(model)
         for start, size in memory.items():
             self.uc.mem_map(start, size)
         self.traps: list[int] = []

@@ -64,8 +64,10 @@ class Run(Paths):
             case m.Member(operand, ranges):
                 return member(self.value(operand), ranges)
             case m.Call(function, arguments):
-                result = self.call(self.machine.functions[function], [self.value(a) for a in arguments])
-                return result if result is not None else t.FALSE
+                called = self.machine.functions[function]
+                result = self.call(called, [self.value(a) for a in arguments])
+                # Where none of its ends is reached: no matter what, but of its width.
+                return result if result is not None else t.const(0, width_of(called.result, self.machine))
             case m.Builtin():
                 return builtin(self, expr)
             case m.Unspecified(site, ranges, type_):

@@ -15,7 +15,7 @@ from popek_grammar.machine import Machine
 from popek_grammar.text.source import load_texts
 
 UNTOUCHED = {"x86": ("popf", "nop"), "s370": ("LPSW", "LR"), "mips": ("mtc0", "addu"), "pdp10": ("JRSTF", "MOVE"),
-             "abi": ("sysinfo", "getpid"), "arm": ("cps", "mov")}  # fmt: skip
+             "abi": ("sysinfo", "getpid"), "arm": ("cps", "mov"), "m68k": ("move_to_sr", "add")}  # fmt: skip
 """Instructions that the line does not touch, asked along."""
 
 PAIRS = [
@@ -25,6 +25,7 @@ PAIRS = [
     ("mips/mips.isa", "r3000", "leaky", {"mfc0"}),  # the same
     ("pdp10/ka10.isa", "ki10", "closed", {"JRST1"}),  # PORTAL or "enter user mode"
     ("arm/armv7a.isa", "mrs_traps", "base", {"mrs_cpsr"}),
+    ("m68k/m68000.isa", "mc68010", "mc68000", {"move_from_sr"}),
     ("abi/abi.isa", "privileged", "shared_uts", {"sethostname", "uname_nodename", "unshare"}),  # the UTS namespace
 ]
 

@@ -76,8 +76,20 @@ LOOPS = (
     Loop("riscv/riscv.isa", 0x80000000, RISCV, 503, {"X[10]": 5050, "X[11]": 0}, config="rv64"),
     Loop("riscv/riscv.isa", 0x80000000, RISCV, 503, {"X[10]": 5050, "X[11]": 0}, config="rv32"),
     Loop("riscv/hypervisor.isa", 0x80000000, RISCV, 503, {"X[10]": 5050, "X[11]": 0}),
+    Loop("riscv/landing_pads.isa", 0x80000000, RISCV, 503, {"X[10]": 5050, "X[11]": 0}, config="rv64"),
     Loop("pdp10/ka10.isa", 1024, "MOVEI AC1, 100\nagain:\nADDI AC2, 3\nADDM AC2, 2048\nSOJG AC1, again\nhere:\nJRST here", 302,
          {"AC[1]": 0, "AC[2]": 300, "M[2048]": 15150}),
+    Loop("m68k/m68000.isa", 0x1000, """
+        moveq #99, d0
+        lea (0x3000).w, a0
+        again: add.w d0, d1
+        move.l d1, (a0)
+        add.l (a0), d2
+        move.w d1, -(a7)
+        sub.w (a7)+, d3
+        dbf d0, again
+        here: bra.s here
+        """, 602, {"D[0]": 0xFFFF, "D[1]": 4950, "D[2]": 333300, "D[3]": (-333300) & 0xFFFF}, {"ssp": 0x4000}),
     Loop("s370/s370.isa", 0x200, """
         LA r1, 100(r0, r0)
         SR r2, r2
