@@ -222,7 +222,7 @@ SLIPS = [
     ("riscv/riscv.isa", "riscv/traps.isa", "leave  if mode != M { mstatus.MPRV = 0 }", "", "mprv", "mret"),
     ("riscv/riscv.isa", "riscv/traps.isa", "leave  mstatus.MPRV = 0\n", "\n", "mprv", "sret"),
     ("riscv/riscv.isa", "riscv/traps.isa", "base + (code << 2)", "base + code", "pc_is_even", "interrupt"),
-    ("riscv/riscv.isa", "riscv/memory.isa", "if old[7] == 0 and not", "if not", "pmp_lock", "csrrw"),
+    ("riscv/riscv.isa", "riscv/memory.isa", "if old.L == 0 and not", "if not", "pmp_lock", "csrrw"),
     ("mips/mips.isa", "mips/cp0.isa", "enter   npc = placed(target) + 4", "enter   npc = placed(target)", "sequential", "entry"),
     ("x86/ia32.isa", "x86/segments.isa", "guard not is_null(sel) else trap general_protection(0)\n  guard in_table(sel)    else",
      "if is_null(sel) { seg[2].P = 0; return }\n  guard in_table(sel)    else", "stack_ring", "pop_ss"),
