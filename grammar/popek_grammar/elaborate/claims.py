@@ -15,6 +15,8 @@ def claims(work: Work) -> None:
     for node in work.each("placement"):
         with ctx.recover():
             placed = placement(ctx, node, texts[ctx.file])
+            if placed is None:
+                continue
             if placed.name in draft.placements:
                 first = ("first here", draft.placements[placed.name].span)
                 what = f"placement `{placed.name}`" if placed.name else "the machine's own placement"

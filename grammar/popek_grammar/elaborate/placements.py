@@ -5,19 +5,24 @@ from __future__ import annotations
 from lark import Token, Tree
 
 from popek_grammar import machine as m
+from popek_grammar.elaborate.constants import truth
 from popek_grammar.elaborate.context import Context, Node, text, trees, words
 from popek_grammar.elaborate.directions import check, condition
 from popek_grammar.elaborate.places import place
 from popek_grammar.elaborate.types import bits_type
 
 
-def placement(ctx: Context, node: Tree[Token], source: str) -> m.Placement:
-    """One `placement`. `source` is the file's text, for the author's own words."""
-    name = text(node.children[0]) if node.children[0] is not None else ""
+def placement(ctx: Context, node: Tree[Token], source: str) -> m.Placement | None:
+    """One `placement`; None where its `when` does not hold. `source` is the file's text, for the author's own words."""
+    named, when, *lines = node.children
+    name = text(named) if named is not None else ""
+    if when is not None and truth(ctx, when) is False:
+        ctx.absent[name] = "its `when` does not hold in this configuration"
+        return None
     draft = _Draft(ctx, source)
     used = set(ctx.names_used)
     with ctx.scope(fresh=True):
-        for line in (child for child in node.children[1:] if isinstance(child, Tree)):
+        for line in (child for child in lines if isinstance(child, Tree)):
             with ctx.recover():
                 draft.line(line)
     unused = set(draft.parameters) - ctx.names_used

@@ -82,11 +82,12 @@ def _known_ways(ctx: Context, node: Tree[Token], show: str, expect: m.Expectatio
 
 
 def elsewhere(ctx: Context, node: Tree[Token], config: str) -> bool:
-    """Whether a theorem is for other configurations, and speaks of modes that this one has not."""
+    """Whether a theorem is for other configurations, and speaks of modes or a placement that this one has not."""
     lines = [child for child in node.children if isinstance(child, Tree)]
     named = [name for line in lines if line.data == "in_config" for name in names(line.children[0])]
     modes = [str(mode) for line in lines if line.data in ("for_modes", "for_alone") for mode in line.children if mode is not None]
-    return any(mode in ctx.absent for mode in modes) and (not named or config not in named)
+    placements = [str(line.children[0]) for line in lines if line.data == "under"]
+    return any(name in ctx.absent for name in (*modes, *placements)) and (not named or config not in named)
 
 
 def _theorem_line(
