@@ -249,7 +249,8 @@ class Enumeration:
         assert ram is not None
         low, bound, first = before[slots["l"]], before[slots["b"]], slots[ram.name]
         return tuple(
-            memory[first + address + low] if address < bound and address + low < ram.count else None for address in range(ram.count)
+            memory[first + address + low] if address < bound and address + low < ram.count else None
+            for address in range(ram.count)
         )
 
     def views_show(self, ones: Collection[int], twos: Collection[int], shared: tuple[int, ...], apart: bool = False) -> bool:

@@ -145,7 +145,14 @@ def _still(
     except (KeyError, NameError, StopIteration):  # a name that is read is gone
         return None
     kind = found.reading, found.question.partition(":")[0], found.popek if found.reading != "text" else found.popek[:40]
-    return next((one for one in all_ if (one.reading, one.question.partition(":")[0], one.popek if one.reading != "text" else one.popek[:40]) == kind), None)
+    return next(
+        (
+            one
+            for one in all_
+            if (one.reading, one.question.partition(":")[0], one.popek if one.reading != "text" else one.popek[:40]) == kind
+        ),
+        None,
+    )
 
 
 def _smaller(toy: Toy) -> Iterator[Toy]:
@@ -168,7 +175,9 @@ def _less(tree: object) -> Iterator[object]:
     """Trees with one part less, or with an expression in place of one that holds it."""
     if isinstance(tree, tuple):
         for place, part in enumerate(tree):
-            if isinstance(part, Guard | Let | Load | When) or (is_dataclass(part) and not isinstance(part, Instruction | Stack | Num | Read_)):
+            if isinstance(part, Guard | Let | Load | When) or (
+                is_dataclass(part) and not isinstance(part, Instruction | Stack | Num | Read_)
+            ):
                 yield tree[:place] + tree[place + 1 :]
             if isinstance(part, When):
                 yield tree[:place] + part.then + tree[place + 1 :]

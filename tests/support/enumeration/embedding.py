@@ -47,7 +47,9 @@ class Embedding:
     @cached_property
     def held(self) -> dict[str, Callable[..., int]]:
         """What the host has at an expression of the guest's state and the constants."""
-        found: dict[str, Callable[..., int]] = {name: self.meaning.function(expr, self.names) for name, expr in self.placement.held}
+        found: dict[str, Callable[..., int]] = {
+            name: self.meaning.function(expr, self.names) for name, expr in self.placement.held
+        }
         slots = self.toy.slots
         for name, _, code, other in self.placement.banked:
             found[name] = self._banked(slots[name], slots["mode"], code, slots[other])
@@ -76,7 +78,9 @@ class Embedding:
     @cached_property
     def _alike(self) -> list[int]:
         """The slots of what is in place, and of hidden state that begins alike."""
-        hidden = [piece.name for piece in self.toy.all_pieces if piece.role == "hidden" and piece.reset is not None and not piece.count]
+        hidden = [
+            piece.name for piece in self.toy.all_pieces if piece.role == "hidden" and piece.reset is not None and not piece.count
+        ]
         return [slot for name in (*self.in_place, *hidden) for slot in self.toy.places(self.toy.by_name[name])]
 
     def _cells(self, constants: tuple[int, ...]) -> dict[int, int]:

@@ -223,11 +223,15 @@ class _Maker:
         cause = self.random.choice(("no", "call", "odd"))
         if not self.payload:
             return cause, None
-        return cause, self.value(scope, self.payload, 1) if self.chance(0.5) else Num(self.payload, self.random.randrange(1 << self.payload))
+        return cause, self.value(scope, self.payload, 1) if self.chance(0.5) else Num(
+            self.payload, self.random.randrange(1 << self.payload)
+        )
 
     def _statement(self, scope: _Scope, depth: int) -> list[Statement]:
         ram = next((piece for piece in self.pieces if piece.memory), None)
-        match self.random.choice(("set",) * 9 + ("mode", "load", "load", "store", "store", "guard", "guard", "if", "if", "let", "trap", "raw")):
+        match self.random.choice(
+            ("set",) * 9 + ("mode", "load", "load", "store", "store", "guard", "guard", "if", "if", "let", "trap", "raw")
+        ):
             case "mode":
                 return [SetMode(*self.random.choice(self.modes))]
             case "load" if ram is not None:

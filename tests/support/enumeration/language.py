@@ -534,7 +534,11 @@ class Meaning:
                 fault, place = self.reach("at", "load")
                 assert self.toy.ram is not None
                 begin = self.toy.slots[self.toy.ram.name]
-                return [f"at = {names.value(address)}", f"if {fault}: return None, {self.fault!r}", f"v_{name} = n[{begin} + {place}]"]
+                return [
+                    f"at = {names.value(address)}",
+                    f"if {fault}: return None, {self.fault!r}",
+                    f"v_{name} = n[{begin} + {place}]",
+                ]
             case Store(address, value):
                 fault, place = self.reach("at", "store")
                 assert self.toy.ram is not None
