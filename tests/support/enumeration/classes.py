@@ -1,7 +1,7 @@
 """The classes of docs/theory.md 2 and 3 by their definitions: every state, every operand, every pair that a definition speaks of.
 
-Written from the definitions, over numbers. A run is an instruction with operands from a state; pairs are found by grouping runs by
-what the definition says that they share.
+Written from the definitions, over numbers. A run is an instruction with operands from a state; pairs are found by grouping
+runs by what the definition says that they share.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Real(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A run of which a definition looks at what comes after: in the literal reading that may be the state after a trap's entry."""
+    """A run of which a definition looks at what comes after: by the letter, that may be the state after a trap's entry."""
 
     operands: State
     before: State
@@ -57,7 +57,7 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True)
 class Enumeration:
-    """One instruction, all its runs. `literal`: the reading of 1974. `everywhere`: H holds of every run, not of the host's alone."""
+    """One instruction, all its runs. `literal`: the reading of 1974. `everywhere`: H holds of every run, not only the host's."""
 
     meaning: Meaning
     instruction: Instruction
@@ -223,7 +223,7 @@ class Enumeration:
         return any(len(found | any_[key]) > 1 for key, found in here.items() if any_[key])
 
     def leaks(self) -> bool:
-        """Hidden state decides whether it completes, which trap it raises, the payload, or any other state, after an entry too."""
+        """Hidden state decides whether it completes, which trap it raises, its payload, or other state, after an entry too."""
         hidden, rest = self.slots("hidden"), picked(others(self.toy, self.slots("hidden")))
         if not hidden:
             return False
@@ -254,7 +254,7 @@ class Enumeration:
         )
 
     def views_show(self, ones: Collection[int], twos: Collection[int], shared: tuple[int, ...], apart: bool = False) -> bool:
-        """Runs that share `shared`, visible state and bounds, and agree on memory where both have it in view, show different things.
+        """Runs that share `shared`, visible state and bounds, and agree on memory where both view it, show different things.
 
         With `apart`, their modes differ.
         """
@@ -345,7 +345,7 @@ class Enumeration:
         return any(real.completes and not bare.completes for bare, real in self.pairs if bare.mode in modes)
 
     def inexact(self, modes: Collection[int]) -> bool:
-        """Where the host copy completes the bare one does, the host's state is then f of the guest's, and all else is as it was."""
+        """Where the host copy completes, the bare one does not, or the host's state is not f of the guest's and all else kept."""
         return any(
             real.completes and not (bare.completes and bare.told and real.kept and real.image == bare.image)
             for bare, real in self.pairs

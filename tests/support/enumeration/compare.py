@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
 
 from enumeration.classes import Enumeration, amended, literally, under_h
-from enumeration.language import Guard, Instruction, Let, Load, Meaning, Num, Op, Placement, Return, Stack, Toy, When, text
-from enumeration.language import Read as Read_
+from enumeration.conditions import Unread, untrue
+from enumeration.language import Instruction, Meaning, Num, Op, Placement, Read, Return, Stack, Toy, When, text
 from popek_checker.solver.smt import Smt
-from popek_checker.virtualizability.decide import Item, decide, make_subject
+from popek_checker.virtualizability.decide import EVERYTHING, Item, decide, make_subject
 from popek_checker.virtualizability.theorems import SHOWS
 from popek_checker.virtualizability.verdict import Claim, Row, Truth
 from popek_grammar import machine as m
@@ -20,7 +21,8 @@ from popek_grammar.text.source import load_texts
 MOST_RUNS = 20000
 """An instruction with more runs than this is not enumerated, unless more are asked for."""
 SHOWN = frozenset({"theorem1", "theorem3", "exact", "exact_user", "escalation", "trap_sensitive", "noninterference", "sensitive",
-                   "user_sensitive", "control_sensitive", "config_sensitive", "mode_sensitive", "location_sensitive"})  # fmt: skip
+                   "user_sensitive", "control_sensitive", "config_sensitive", "mode_sensitive",
+                   "location_sensitive"})  # fmt: skip
 CLASSES = frozenset({"control_sensitive", "mode_sensitive", "location_sensitive", "config_sensitive", "user_sensitive"})
 ESCALATION = ("raises_mode", "writes_control", "writes_map")
 
@@ -35,6 +37,12 @@ class Disagreement:
     question: str
     popek: str
     enumerated: str
+
+    @property
+    def kind(self) -> tuple[str, str, str, str]:
+        """What makes two of them the same, on different machines: of a text that is refused, the message's code."""
+        said = self.popek.partition(": ")[2][:12] or self.popek[:12]
+        return self.reading, self.question.partition(":")[0], said, self.enumerated
 
     def __str__(self) -> str:
         said = f"{self.reading}: {self.question} of {self.instruction} is {self.popek}, by enumeration {self.enumerated}"
@@ -81,6 +89,9 @@ def differences(machine: m.Machine, meaning: Meaning, instruction: Instruction, 
             yield "amended", "theorem3", "no", "inexact for the user"
     if toy.placement is not None:
         return
+    with suppress(Unread):
+        for said, so in untrue(meaning, instruction, row(claim, EVERYTHING)):
+            yield "conditions", "condition", said, so
     literal = _answers(row(replace(claim, reading="literal"), SHOWN - {"exact", "exact_user", "escalation"}))
     yield from (("literal", *one) for one in _differ(literal, literally(meaning, instruction), EVERY))
     if toy.assume:
@@ -140,19 +151,12 @@ def shrunk(found: Disagreement, smt: Smt, again: Callable[[Toy, Smt], tuple[int,
 def _still(
     toy: Toy, found: Disagreement, smt: Smt, again: Callable[[Toy, Smt], tuple[int, list[Disagreement]]]
 ) -> Disagreement | None:
+    """A disagreement of the same kind on another machine, if there is one."""
     try:
-        _, all_ = again(toy, smt)
+        _, differ = again(toy, smt)
     except (KeyError, NameError, StopIteration):  # a name that is read is gone
         return None
-    kind = found.reading, found.question.partition(":")[0], found.popek if found.reading != "text" else found.popek[:40]
-    return next(
-        (
-            one
-            for one in all_
-            if (one.reading, one.question.partition(":")[0], one.popek if one.reading != "text" else one.popek[:40]) == kind
-        ),
-        None,
-    )
+    return next((one for one in differ if one.kind == found.kind), None)
 
 
 def _smaller(toy: Toy) -> Iterator[Toy]:
@@ -175,9 +179,7 @@ def _less(tree: object) -> Iterator[object]:
     """Trees with one part less, or with an expression in place of one that holds it."""
     if isinstance(tree, tuple):
         for place, part in enumerate(tree):
-            if isinstance(part, Guard | Let | Load | When) or (
-                is_dataclass(part) and not isinstance(part, Instruction | Stack | Num | Read_)
-            ):
+            if is_dataclass(part) and not isinstance(part, Instruction | Stack | Num | Read):
                 yield tree[:place] + tree[place + 1 :]
             if isinstance(part, When):
                 yield tree[:place] + part.then + tree[place + 1 :]

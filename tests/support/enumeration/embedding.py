@@ -1,4 +1,4 @@
-"""f over numbers (docs/language.md, "f: where the host has the guest"): the image of a guest's state, and whether a step commutes."""
+"""f over numbers (docs/language.md, "f: where the host has the guest"): the image of a guest, and what comes back of it."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class Embedding:
 
     @cached_property
     def _elsewhere(self) -> dict[int, str]:
-        """The slots, with their pieces' names, of guest state that is neither in place nor in memory that is moved, nor hidden."""
+        """The slots, with their pieces' names, of guest state that is not in place, not in memory that is moved, not hidden."""
         moved = self.toy.ram if self.placement.memory is not None else None
         away = [p for p in self.toy.all_pieces if p.role != "hidden" and p.name not in self.in_place and p is not moved]
         return {slot: piece.name for piece in away for slot in self.toy.places(piece)}

@@ -182,7 +182,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class Placement:
-    """f: `where` of guest and constants, pieces held, memory moved by `base` (`size` cells of it), what is let through or apart."""
+    """f: `where` of guest and constants, pieces held, memory (`size` cells of it at a base), what is let through or apart."""
 
     constants: tuple[tuple[str, int], ...] = ()
     where: tuple[Expr, ...] = ()
@@ -274,7 +274,8 @@ def _lines(toy: Toy) -> Iterator[str]:
     for piece in toy.pieces:
         yield f"  {_declared(piece, toy)}"
     yield "}"
-    yield f"causes{f' (p: bits({toy.payload}))' if toy.payload else ''} {{ {'; '.join(f'{c} = {n}' for n, c in enumerate(toy.causes))} }}"
+    causes = "; ".join(f"{cause} = {code}" for code, cause in enumerate(toy.causes))
+    yield f"causes{f' (p: bits({toy.payload}))' if toy.payload else ''} {{ {causes} }}"
     zero = f"(0b{'0' * toy.payload})" if toy.payload else ""
     if toy.ram is not None:
         yield f"fault f {{ fetch, load, store, rmw => {toy.causes[0]}{zero} }}"

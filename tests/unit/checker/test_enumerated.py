@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import pytest
-
 from enumeration.compare import compare, shrunk
 from enumeration.generate import generate
+
 from popek_checker.solver.smt import Smt
 from popek_checker.virtualizability.decide import Item, decide, make_subject
 from popek_checker.virtualizability.literal import Literal
