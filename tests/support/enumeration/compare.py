@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
 
-from enumeration.classes import Enumeration, amended, literally, under_h
+from enumeration.answers import amended, literally, under_h
+from enumeration.classes import Enumeration
 from enumeration.conditions import Unread, untrue
-from enumeration.language import Instruction, Meaning, Num, Op, Placement, Read, Return, Stack, Toy, When, text
+from enumeration.language import Instruction, Num, Op, Placement, Read, Return, Stack, Toy, When
+from enumeration.meaning import Meaning
+from enumeration.writing import text
 from popek_checker.solver.smt import Smt
 from popek_checker.virtualizability.decide import EVERYTHING, Item, decide, make_subject
 from popek_checker.virtualizability.theorems import SHOWS

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from enumeration.classes import Enumeration, picked
-from enumeration.language import Instruction, Meaning, State, Toy
+from enumeration.classes import Enumeration
+from enumeration.language import Instruction, Toy
+from enumeration.meaning import Meaning, State
+from enumeration.runs import picked
 from popek_checker.virtualizability.verdict import Row, Truth
 
 TOKEN = re.compile(r"\s*(0x[0-9a-f]+|0b[01]+|\d+|[A-Za-z_]\w*|[<>]=?s\b|[=!<>]=|>>|<<|\.\.|[-+*&|^@~<>()\[\]:,])")
@@ -88,9 +90,9 @@ class _Reader:
     def primary(self) -> tuple[str, int | None]:
         word = self.take()
         if word == "(":
-            inner = self.level(0)
+            whole = self.level(0)
             self.take(")")
-            return inner
+            return whole
         if word == "if":
             test, _ = self.level(0)
             self.take("then")

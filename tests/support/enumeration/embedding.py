@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
-from enumeration.language import Element, Expr, Meaning, Op, Placement, Read, State, Toy
+from enumeration.language import Element, Expr, Op, Placement, Read, Toy
+from enumeration.meaning import Meaning, State
 
 NONE = Placement()
 

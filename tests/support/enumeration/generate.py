@@ -162,7 +162,7 @@ class _Maker:
         if kind == "placed":
             low, bound, k = Read("l", 2), Read("b", 2), Read("k", 2)
             wide = tuple(Op("zext", 4, (part,)) for part in (low, bound))
-            where = (Op("<", BOOL, (Op("+", 4, wide), Num(4, 3))), Op("<", BOOL, (k, Num(2, 3))))
+            where: tuple[Expr, ...] = (Op("<", BOOL, (Op("+", 4, wide), Num(4, 3))), Op("<", BOOL, (k, Num(2, 3))))
             if self.chance(0.2):
                 where = where[1:]
             return Placement((("k", 2),), where, (("l", Op("+", 2, (low, k))), ("b", bound)), (), (k, 2))
