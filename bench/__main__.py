@@ -1,6 +1,7 @@
 """`python -m bench [verdicts] [library] [solvers] [mutants] [mutants_all] [slips] [engine]`: costs, peers, what is noticed.
 
 `python -m bench freshness`, asked for by name, edits every machine and looks for a stale answer of the cache.
+`python -m bench enumerate --seconds N --first SEED` holds verdicts of random small machines against enumeration.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ MACHINES = (("pg1974.isa", "default"), ("riscv/riscv.isa", "rv64"), ("riscv/risc
 
 def main() -> None:
     """Prints the tables asked for; by default all but `mutants_all` and `freshness`."""
+    if sys.argv[1:2] == ["enumerate"]:
+        from bench.enumerating import run
+
+        sys.exit(min(1, run(sys.argv[2:])))
     tables = {"verdicts": verdicts, "library": library, "solvers": solvers, "mutants": mutants, "slips": slips, "engine": engine}
     by_name = {"mutants_all": mutants_all, "freshness": freshness}
     for name in sys.argv[1:] or tables:

@@ -75,8 +75,8 @@ def is_resource(role: m.Role) -> bool:
 def shared(piece: m.Scalar | m.Array) -> bool:
     """Whether guest and host hold it alike: visible state, and hidden state that both reset to one value.
 
-    Executing directly keeps the latter alike. Whether what else happens (traps, the monitor) can be seen in it is the
-    question of noninterference, for which alone it is apart.
+    That executing directly keeps the latter alike is asked with all that is visible. Whether what else happens (traps, the
+    monitor) can be seen in it is the question of noninterference, for which alone it is apart.
     """
     return piece.role is m.Role.GUEST or (piece.role is m.Role.HIDDEN and isinstance(piece, m.Scalar) and piece.reset is not None)
 
@@ -104,7 +104,7 @@ def copy(machine: m.Machine, operands: Operands, before: State, memory: str) -> 
 
 def resources_differ(one: State, other: State, machine: m.Machine, skip: tuple[str, ...] = ()) -> Term:
     """Some piece of the resource state differs."""
-    return _differ(one, other, machine, lambda role: is_resource(role), skip)
+    return _differ(one, other, machine, lambda piece: is_resource(piece.role), skip)
 
 
 def resources_kept(before: State, after: State, machine: m.Machine) -> Term:
@@ -124,22 +124,24 @@ def resources_kept(before: State, after: State, machine: m.Machine) -> Term:
 
 
 def visible_differ(one: State, other: State, machine: m.Machine, skip: tuple[str, ...] = ()) -> Term:
-    """Some piece of the visible state differs, arrays at one fresh index."""
-    return _differ(one, other, machine, lambda role: role is m.Role.GUEST, skip)
+    """Some piece of the visible state differs, arrays at one fresh index; or of hidden state that is taken to remain alike."""
+    return _differ(one, other, machine, shared, skip)
 
 
 def roles_differ(one: State, other: State, machine: m.Machine, roles: tuple[m.Role, ...]) -> Term:
     """Some piece of state of these roles differs, arrays at one fresh index."""
-    return _differ(one, other, machine, lambda role: role in roles, ())
+    return _differ(one, other, machine, lambda piece: piece.role in roles, ())
 
 
-def _differ(one: State, other: State, machine: m.Machine, wanted: Callable[[m.Role], bool], skip: tuple[str, ...]) -> Term:
+def _differ(
+    one: State, other: State, machine: m.Machine, wanted: Callable[[m.Scalar | m.Array], bool], skip: tuple[str, ...]
+) -> Term:
     differences = []
     for name, scalar in machine.scalars.items():
-        if one.scalars[name] is not other.scalars[name] and wanted(scalar.role) and name not in skip:
+        if one.scalars[name] is not other.scalars[name] and wanted(scalar) and name not in skip:
             differences.append(t.ne(one.scalars[name], other.scalars[name]))
     for name, array in machine.arrays.items():
-        if wanted(array.role) and name not in skip:
+        if wanted(array) and name not in skip:
             left, right = one.arrays[name], other.arrays[name]
             if left.writes != right.writes or left.base is not right.base:
                 at = fresh_index(array)

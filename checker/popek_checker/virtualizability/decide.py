@@ -137,7 +137,7 @@ def behaviours(smt: Smt, subject: Subject, needs: Set[str], full: bool) -> Itera
             alone = answer(smt, subject, f"config:{name}")
             settings = disjunction((settings, alone[0].truth))
             yield alone
-        if settings is not Truth.YES and len(subject.configuration) > 1 and subject.asks_together:
+        if settings is not Truth.YES and subject.configuration and len(subject.settings) > 1 and subject.asks_together:
             several = answer(smt, subject, "config:*")
             settings = disjunction((settings, several[0].truth))
             yield several

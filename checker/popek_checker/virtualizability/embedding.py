@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import TypeVar
 
-from popek_checker.virtualizability.copies import Copy, Same, is_resource, start
+from popek_checker.virtualizability.copies import Copy, Same, is_resource, shared, start
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Run
@@ -192,10 +192,10 @@ class Embedding:
     def _mismatches(self, bare: Copy, host: Copy, visible_only: bool) -> Iterator[Term]:
         moved = self._memory(bare.before)
         for name, scalar in self.machine.scalars.items():
-            if self._asked(scalar.role, visible_only):
+            if self._asked(scalar, visible_only):
                 yield from self._scalar(name, bare, host)
         for name, array in self.machine.arrays.items():
-            if self._asked(array.role, visible_only) and (moved is None or name != moved[0]):
+            if self._asked(array, visible_only) and (moved is None or name != moved[0]):
                 yield from self._array(array, bare, host)
         if moved is not None and not visible_only:
             name, base, size = moved
@@ -204,12 +204,12 @@ class Embedding:
             expected = t.ite(t.ult(back, size), bare.after.arrays[name].read(back), host.before.arrays[name].read(place))
             yield t.ne(host.after.arrays[name].read(place), expected)
 
-    def _asked(self, role: m.Role, visible_only: bool) -> bool:
-        return role is m.Role.GUEST or (not visible_only and is_resource(role))
+    def _asked(self, piece: m.Scalar | m.Array, visible_only: bool) -> bool:
+        return shared(piece) or (not visible_only and is_resource(piece.role))
 
     def _scalar(self, name: str, bare: Copy, host: Copy) -> Iterator[Term]:
         after, real = bare.after.scalars[name], host.after.scalars[name]
-        if self.in_place(name):
+        if self.in_place(name) or self.machine.scalars[name].role is m.Role.HIDDEN:
             yield t.ne(after, real)
             return
         line = self.held.get((name, None))

@@ -157,12 +157,13 @@ class Executions:
         return {}
 
     def apart(self, mode: int, names: tuple[str, ...]) -> Copy:
-        """The copy at `mode` in which these pieces are free and all else is that of the unsuffixed copy."""
+        """The copy at `mode` in which these pieces are free (the mode is not) and all else is that of the unsuffixed copy."""
         return copy(self.machine, self.operands, self.apart_before(mode, names), self.memory)
 
     def apart_before(self, mode: int, names: tuple[str, ...]) -> State:
         before = start(self.machine, mode, "")
-        scalars = {n: t.var(n + TWIN, v.width) if n in names else v for n, v in before.scalars.items()}
+        free = set(names) - {self.machine.mode}
+        scalars = {n: t.var(n + TWIN, v.width) if n in free else v for n, v in before.scalars.items()}
         arrays = {n: ArrayValue(v.array, free_base(v.array, TWIN)) if n in names else v for n, v in before.arrays.items()}
         return State(scalars, arrays)
 
@@ -192,6 +193,19 @@ class Executions:
         return tuple(
             name for name, piece in declared if piece.role in wanted and name in leaves and name not in self.host_memories
         )
+
+    @cached_property
+    def settings(self) -> tuple[str, ...]:
+        """Those, and the control fields and inputs that it writes: a run that keeps these tells by them what it read."""
+        written = {name for mode in self.modes for name in self.writes(mode)} | set(self.configuration)
+        own = named(self.machine, (m.Role.CONTROL, m.Role.ENV))
+        return tuple(name for name in own if name in written and name not in self.host_memories)
+
+    def writes(self, mode: int) -> frozenset[str]:
+        """The state that a completed run at `mode` may leave other than it was, by name."""
+        before, after = self.copy(mode).before, self.copy(mode).after
+        scalars = {name for name, value in after.scalars.items() if value is not before.scalars.get(name)}
+        return frozenset(scalars | {name for name, array in after.arrays.items() if array.writes})
 
     @property
     def host_memories(self) -> tuple[str, ...]:

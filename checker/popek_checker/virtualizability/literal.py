@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from popek_checker.virtualizability.copies import Copy, finished, holds, resources_differ, resources_kept
+from popek_checker.virtualizability.copies import Copy, entry_reads, finished, holds, resources_differ, resources_kept
 from popek_checker.virtualizability.questions import Ask, Subject
 from popek_grammar.meaning import terms as t
 
@@ -16,6 +16,14 @@ class Literal(Subject):
     @property
     def asks_together(self) -> bool:
         return False
+
+    def leaves(self, mode: int) -> frozenset[str]:
+        """What a completed run at `mode` depends on, or which trap it is that is followed, its payload, and its entry."""
+        item = self.copy(mode)
+        followed = [trap for trap in item.outcome.traps if not trap.memory]
+        told = [term for trap in item.outcome.traps for term in (trap.condition, *(() if trap.memory else trap.payload))]
+        entered = entry_reads(self.machine) if followed else frozenset[str]()
+        return super().leaves(mode) | {leaf.name for leaf in t.free(told)} | entered
 
     def runs(self) -> Iterator[Ask]:
         """Not privileged: same state but for the mode, no memory trap, and not (user traps and supervisor does not)."""

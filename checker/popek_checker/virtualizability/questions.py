@@ -22,6 +22,7 @@ from popek_checker.virtualizability.copies import (
     raised,
     resources_differ,
     resources_kept,
+    roles_differ,
     start,
     visible_differ,
 )
@@ -194,11 +195,11 @@ class Subject(Executions):
     def behaviour_settings(self, modes: tuple[int, ...]) -> Iterator[Ask]:
         """Several control fields (or inputs) differ together: what shows in a run that one field alone would have ended."""
         for mode in modes:
-            if any(self.f.speaks_of(name) for name in self.configuration):
-                pair, other = self.embedded(mode, _HELD, self.configuration), f"{self.label(self.host)}, other settings"
+            if any(self.f.speaks_of(name) for name in self.settings):
+                pair, other = self.embedded(mode, _HELD, self.settings), f"{self.label(self.host)}, other settings"
                 yield self._behaviour("config:*", *pair, (self.label(mode), other), embedded=True)
             else:
-                pair = self.copy(mode), self.only_names(mode, self.configuration)
+                pair = self.copy(mode), self.only_names(mode, self.settings)
                 yield self._behaviour("config:*", *pair, (self.label(mode), f"{self.label(mode)}, other settings"))
 
     def joint(self, modes: tuple[int, ...]) -> Iterator[Ask]:
@@ -241,9 +242,9 @@ class Subject(Executions):
                 continue
             one, other = self.held(one), self.held(apart)
             first, second = (finished(item, self.following(item)) for item in (one, other))
-            shown = (visible_differ(first, second, self.machine), resources_differ(first, second, self.machine))
+            shown = roles_differ(first, second, self.machine, (m.Role.GUEST, *RESOURCE))
             causes = (t.ne(left, right) for left, right in zip(raised(one), raised(other), strict=True))
-            differ = t.or_(*causes, *shown)
+            differ = t.or_(*causes, shown)
             yield Ask("leaks", (self.label(mode), f"{self.label(mode)}, other hidden state"), (one, other), (differ,))
 
     def user(self) -> Iterator[Ask]:
