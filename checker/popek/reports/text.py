@@ -90,8 +90,8 @@ def _witness(console: Console, row: Row, found: Witness) -> None:
     _state(console, found)
     if found.program:
         console.print(found.program, markup=False)
-    if found.kind != "leaks":
-        console.print(f"  condition: {' and '.join(row.condition) or 'no setting makes it trap'}")
+    if row.condition or row.searched:
+        console.print(f"  condition: {' and '.join(row.condition) or row.searched}")
     if row.exact_when:
         console.print(f"  as on the bare machine when {', or when '.join(row.exact_when)}")
 
