@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from popek.library import shipped
+from popek.working import executor
 from popek_checker.mutation.faults import KINDS, Mutant, deletions, replacements, sample
 from popek_checker.mutation.mutants import SAME, Fate, Trial, fates
 from popek_checker.virtualizability.check import main_claim
@@ -49,7 +49,7 @@ def tried(spec: str, each: int | None) -> tuple[str, list[Fate]]:
     machine = elaborate(sources, config)
     claim, _ = main_claim(machine, Options(), list(machine.theorems.values()))
     chosen = tuple(faults(sources, each))
-    with ProcessPoolExecutor(2) as pool:
+    with executor(2) as pool:
         return f"{machine.name} ({config})", fates(Trial(dict(sources.texts), config, claim, chosen), pool, 16)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,13 +16,20 @@ if TYPE_CHECKING:
 
 @contextmanager
 def executor(jobs: int) -> Iterator[Executor | None]:
-    """A pool of processes, or none for one job; killed at once when interrupted."""
+    """A pool of processes, or none for one job; killed at once when interrupted, gone when this process is.
+
+    Processes are forked only where no other thread could hold a lock at that moment; elsewhere they start afresh.
+    """
     if jobs == 1:
         yield None
         return
+    import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
-    pool = ProcessPoolExecutor(jobs, initializer=_quiet_worker)
+    forks = threading.active_count() == 1 and "fork" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("fork" if forks else "spawn")
+    pool = ProcessPoolExecutor(jobs, context, initializer=_begin)
+    pool.submit(os.getpid)  # starts them now, before a progress bar has its thread
     try:
         yield pool
     except BaseException:
@@ -30,9 +39,21 @@ def executor(jobs: int) -> Iterator[Executor | None]:
     pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _quiet_worker() -> None:
-    """Ctrl-C is the parent's to handle."""
+def _begin() -> None:
+    """In each process of a pool: Ctrl-C is the parent's to handle, and without a parent there is nothing left to do."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Waits for the parent to end, in whatever way, and ends this process with it; its pipes would stay open else."""
+    from multiprocessing import parent_process
+    from multiprocessing.connection import wait
+
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 @contextmanager

@@ -26,6 +26,12 @@ class Attributes:
     flags: set[str] = field(default_factory=set)
     min_mode: Node | None = None
     access: Tree[Token] | None = None
+    said: list[tuple[str, Tree[Token]]] = field(default_factory=list)
+    """Each attribute by its word, in order."""
+
+
+WORDS = {"zero_at": "zero", "element_names": "names", "min_mode": "min"}
+"""What an attribute's rule is written as, where that is another word."""
 
 
 def attributes(ctx: Context, nodes: Sequence[Node | None], role: m.Role = m.Role.GUEST) -> Attributes:
@@ -43,6 +49,8 @@ def attributes(ctx: Context, nodes: Sequence[Node | None], role: m.Role = m.Role
             said = _words(inner), _words(first[kind])
             ctx.report("E0218", f"{said[0]} contradicts {said[1]}", inner, other=("said first here", ctx.span(first[kind])))
         first.setdefault(kind, inner)
+        if kind != "reg_body":
+            made.said.append((str(inner.children[0]) if kind == "flag" else WORDS.get(kind, kind), inner))
         match inner.data, inner.children:
             case "role", [name]:
                 if str(name) not in ROLES:
@@ -63,6 +71,16 @@ def attributes(ctx: Context, nodes: Sequence[Node | None], role: m.Role = m.Role
             case (("rw" | "ro" | "warl" | "wlrl" | "wpri"), _):
                 made.access = inner
     return made
+
+
+def refuse_others(ctx: Context, made: Attributes, what: str, allowed: tuple[str, ...]) -> None:
+    """E0219: an attribute that says nothing about such a declaration, or that is no attribute."""
+    known = {"role", "reset", "names", "zero", "when", "big", "little", "min"}
+    for word, node in made.said:
+        if word in allowed:
+            continue
+        told = f"`{word}` says nothing about {what}" if word in known else f"`{word}` is no attribute"
+        ctx.report("E0219", told, node, help=f"{what} may have {', '.join(allowed)}")
 
 
 def _words(attribute: Tree[Token]) -> str:

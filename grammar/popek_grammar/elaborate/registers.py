@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate.attributes import Attributes, attributes
+from popek_grammar.elaborate.attributes import Attributes, attributes, refuse_others
 from popek_grammar.elaborate.constants import number
 from popek_grammar.elaborate.context import Context, Node
 from popek_grammar.elaborate.directions import check
@@ -64,6 +64,10 @@ def _register(
         ctx.absent[name] = "its `when` does not hold in this configuration"
         return
     fresh(ctx, node, name)
+    if count > 1:
+        refuse_others(ctx, more, "an array of registers", ("role", "names", "when"))
+    else:
+        refuse_others(ctx, more, "a register", ("role", "reset", "when", "min", "rw", "ro", "warl", "wlrl", "wpri"))
     width = bits_type(ctx, type_).width
     body = next((child for child in rest if isinstance(child, Tree) and child.data == "reg_body"), None)
     waiting = Pending(name, node, body, more, [], index, ctx.file)
@@ -105,6 +109,7 @@ def _field(
     if not more.exists:
         ctx.absent[f"{owner}.{name}"] = "its `when` does not hold in this configuration"
         return []
+    refuse_others(ctx, more, "a field", ("role", "when") if count > 1 else ("role", "reset", "when"))
     assert isinstance(bounds, Tree)
     top, bottom = bounds.children
     hi = number(ctx, top, "a bit number", 0, width - 1)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from lark import Token, Tree
 
 from popek_grammar import machine as m
-from popek_grammar.elaborate.attributes import ROLES, Attributes, attributes
+from popek_grammar.elaborate.attributes import ROLES, Attributes, attributes, refuse_others
 from popek_grammar.elaborate.constants import number
 from popek_grammar.elaborate.context import Context, Node
 from popek_grammar.elaborate.directions import check
@@ -28,7 +28,10 @@ def declare_state(ctx: Context, node: Tree[Token]) -> None:
     found = type_of(ctx, type_)
     if not isinstance(found, m.Bits | m.Mode):
         ctx.fail("E0293", f"state holds bits or a mode, not a truth value: {name}", type_, help="bits(1), and compare with == 1")
-    if count is not None:
+    if count is None:
+        refuse_others(ctx, more, "a variable", ("role", "reset", "when"))
+    else:
+        refuse_others(ctx, more, "an array", ("role", "names", "zero", "when"))
         elements = number(ctx, count, "the number of elements", 1, 1 << 20)
         index = max(1, (elements - 1).bit_length())
         ctx.arrays[str(name)] = m.Array(
@@ -43,6 +46,7 @@ def _memory(ctx: Context, node: Tree[Token], name: str, type_: Tree[Token], more
     if cell is None:
         ctx.fail("E0225", "a memory is `mem(address bits -> cell bits)`", type_)
     fresh(ctx, node, name)
+    refuse_others(ctx, more, "a memory", ("role", "big", "little", "when"))
     bits, cells = number(ctx, width, "an address width", 1, 128), number(ctx, cell, "a cell width", 1, 256)
     ctx.arrays[name] = m.Array(name, bits, cells, 1 << bits, True, "big" in more.flags, more.role, None, (), "", ctx.span(node))
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
-
 import pytest
 
 from machines import SPEC
+from popek.working import executor
 from popek_checker.mutation.faults import KINDS, Mutant, deletions, replacements, sample
 from popek_checker.mutation.mutants import Fate, Trial, fates
 from popek_checker.virtualizability.check import main_claim
@@ -18,7 +17,7 @@ from popek_grammar.text.source import SourceSet, load_file, load_texts
 def tried(config: str, chosen: list[Mutant], sources: SourceSet) -> list[Fate]:
     machine = elaborate(sources, config)
     claim, _ = main_claim(machine, Options(), list(machine.theorems.values()))
-    with ProcessPoolExecutor(2) as pool:
+    with executor(2) as pool:
         return fates(Trial(dict(sources.texts), config, claim, tuple(chosen)), pool, 16)
 
 

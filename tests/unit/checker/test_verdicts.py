@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
 from machines import machine, variants
 from popek.codes import exit_code
 from popek.reports import FORMATS, writer
+from popek.working import executor
 from popek_checker.virtualizability.check import check
 from popek_checker.virtualizability.options import Options
 from popek_checker.virtualizability.verdict import Report, Truth
@@ -18,7 +18,7 @@ from popek_checker.virtualizability.verdict import Report, Truth
 @pytest.mark.parametrize(("file", "config"), variants())
 def test_theorems_come_out_as_expected(file: str, config: str) -> None:
     """`popek check` exits 0 on every shipped machine and configuration; every cell of the 1974 table is a theorem."""
-    with ProcessPoolExecutor(2) as pool:
+    with executor(2) as pool:
         report = check(machine(file, config), Options(), pool)
     assert [(th.name, th.difference) for th in report.theorems if th.as_expected is not Truth.YES] == []
     assert report.theorems
