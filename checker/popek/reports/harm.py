@@ -27,8 +27,10 @@ def lost_line(report: Report) -> str:
 
 def why_lost(piece: Restored) -> str:
     """What is missing of a piece of state: an instruction that reads it, or one that sets it to any value."""
-    reasons = [] if piece.reads else ["nothing reads it"]
-    if not piece.sets and piece.touched:
+    reasons = [] if piece.reads else ["not decided what reads it" if "reads" in piece.undecided else "nothing reads it"]
+    if "sets" in piece.undecided:
+        reasons.append("not decided what sets it")
+    elif not piece.sets and piece.touched:
         listed = ", ".join(piece.touched[:3]) + (" .." if len(piece.touched) > 3 else "")
         reasons.append(f"{listed} set{'s' if len(piece.touched) == 1 else ''} it, not to any value")
     elif not piece.sets:

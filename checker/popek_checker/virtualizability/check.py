@@ -110,6 +110,7 @@ def check(
         unseen(machine, tuple(claims), hides), f_said(machine, main), proof.invariants, proof.left, lost,
         all(settled(row) for some in rows.values() for row in some)
         and all(kept.found != "unknown" for kept in proof.invariants)
+        and not any(piece.undecided for piece in lost)
         and (settings is None or settings.settled),
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ Visible state V (role `guest`) is shared by the copies; the rest, C, is free in 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -81,8 +82,45 @@ def shared(piece: m.Scalar | m.Array) -> bool:
     return piece.role is m.Role.GUEST or (piece.role is m.Role.HIDDEN and isinstance(piece, m.Scalar) and piece.reset is not None)
 
 
-def start(machine: m.Machine, mode: int | None, suffix: str, bases: Mapping[str, Base] | None = None) -> State:
-    """The state before: what copies share unsuffixed, the rest suffixed; the mode a constant when given."""
+class Same:
+    """A machine as a key: itself, whatever equals it. To compare two of them would cost more than what is looked up."""
+
+    def __init__(self, machine: m.Machine) -> None:
+        self.machine = machine
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.machine is other.machine
+
+    def __hash__(self) -> int:
+        return id(self.machine)
+
+
+class Itself:
+    """Things as a key: themselves, whatever equals them."""
+
+    __slots__ = ("things",)
+
+    def __init__(self, *things: object) -> None:
+        self.things = things
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Itself) and all(map(operator.is_, self.things, other.things))
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(id, self.things)))
+
+
+def start(machine: m.Machine, mode: int | None, suffix: str) -> State:
+    """The state before: what copies share unsuffixed, the rest suffixed; the mode a constant when given.
+
+    It is one and the same for all who ask: whoever writes to it takes a copy.
+    """
+    return _start(Same(machine), mode, suffix)
+
+
+@lru_cache(maxsize=64)
+def _start(key: Same, mode: int | None, suffix: str) -> State:
+    machine = key.machine
     scalars: dict[str, Term] = {}
     for name, scalar in machine.scalars.items():
         scalars[name] = t.var(name if shared(scalar) else name + suffix, scalar.width)
@@ -90,8 +128,7 @@ def start(machine: m.Machine, mode: int | None, suffix: str, bases: Mapping[str,
         scalars[machine.mode] = t.const(mode, machine.scalars[machine.mode].width)
     scalars[PC_WRITTEN] = t.FALSE
     arrays = {
-        name: ArrayValue(array, (bases or {}).get(name) or free_base(array, "" if shared(array) else suffix))
-        for name, array in machine.arrays.items()
+        name: ArrayValue(array, free_base(array, "" if shared(array) else suffix)) for name, array in machine.arrays.items()
     }
     return State(scalars, arrays)
 
@@ -99,7 +136,14 @@ def start(machine: m.Machine, mode: int | None, suffix: str, bases: Mapping[str,
 def copy(machine: m.Machine, operands: Operands, before: State, memory: str) -> Copy:
     """Executes the instruction from `before` under a memory model (a name of `MODELS`)."""
     outcome = execute(machine, operands, before, MODELS[memory]())
-    return Copy(machine, before, outcome, (legal(machine, before), operands.valid, *outcome.assumptions))
+    return Copy(machine, before, outcome, (_legal(Itself(machine, before)), operands.valid, *outcome.assumptions))
+
+
+@lru_cache(maxsize=64)
+def _legal(key: Itself) -> Term:
+    machine, before = key.things
+    assert isinstance(machine, m.Machine) and isinstance(before, State)
+    return legal(machine, before)
 
 
 def resources_differ(one: State, other: State, machine: m.Machine, skip: tuple[str, ...] = ()) -> Term:
@@ -110,16 +154,15 @@ def resources_differ(one: State, other: State, machine: m.Machine, skip: tuple[s
 def resources_kept(before: State, after: State, machine: m.Machine) -> Term:
     """No piece of the resource state is other than before: of an array, no element that was written."""
     kept = []
-    for name, piece in pieces(machine):
-        if not is_resource(piece.role):
-            continue
-        if isinstance(piece, m.Scalar):
-            if before.scalars[name] is not after.scalars[name]:
-                kept.append(t.eq(before.scalars[name], after.scalars[name]))
-            continue
-        old, new = before.arrays[name], after.arrays[name]
-        written = new.writes[len(old.writes) :]
-        kept += [t.or_(t.not_(w.guard), t.eq(old.read(w.index), new.read(w.index))) for w in written]
+    for name, scalar in machine.scalars.items():
+        old, new = before.scalars[name], after.scalars[name]
+        if old is not new and is_resource(scalar.role):
+            kept.append(t.eq(old, new))
+    for name, array in machine.arrays.items():
+        if is_resource(array.role):
+            was, now = before.arrays[name], after.arrays[name]
+            written = now.writes[len(was.writes) :]
+            kept += [t.or_(t.not_(w.guard), t.eq(was.read(w.index), now.read(w.index))) for w in written]
     return t.and_(*kept)
 
 
@@ -156,7 +199,14 @@ def fresh_index(array: m.Array) -> Term:
 
 def holds(machine: m.Machine, state: State, expr: m.Expr) -> Term:
     """A declared condition, in a state."""
-    return Run(machine, state.copy(), View()).value(expr)
+    return _holds(Itself(machine, state, expr))
+
+
+@lru_cache(maxsize=256)
+def _holds(key: Itself) -> Term:
+    machine, state, expr = key.things
+    assert isinstance(machine, m.Machine) and isinstance(state, State)
+    return Run(machine, state.copy(), View()).value(expr)  # type: ignore[arg-type]
 
 
 def finished(item: Copy, following: Term) -> State:
@@ -168,19 +218,6 @@ def finished(item: Copy, following: Term) -> State:
             enter(run, trap.cause, trap.payload, following)
             state = run.state if state is None else merge(trap.condition, run.state, state)
     return item.after if state is None else state
-
-
-class Same:
-    """A machine as a key: itself, whatever equals it. To compare two of them would cost more than what is looked up."""
-
-    def __init__(self, machine: m.Machine) -> None:
-        self.machine = machine
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and self.machine is other.machine
-
-    def __hash__(self) -> int:
-        return id(self.machine)
 
 
 @lru_cache(maxsize=8)

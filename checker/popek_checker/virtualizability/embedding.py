@@ -209,8 +209,13 @@ class Embedding:
 
     def _scalar(self, name: str, bare: Copy, host: Copy) -> Iterator[Term]:
         after, real = bare.after.scalars[name], host.after.scalars[name]
+        unwritten = after is bare.before.scalars[name] and real is host.before.scalars[name]
+        if unwritten and after is real and not self.held:
+            return
         if self.in_place(name) or self.machine.scalars[name].role is m.Role.HIDDEN:
             yield t.ne(after, real)
+            return
+        if unwritten and not self.held:
             return
         line = self.held.get((name, None))
         expected = host.before.scalars[name] if line is None else self.value(bare.after, line.value)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeAlias
 
 from popek_checker.virtualizability.copies import (
     RESOURCE,
     Copy,
+    Same,
     copy,
     entry_reads,
     holds,
@@ -31,9 +32,9 @@ TWIN = "~"
 """Suffix of the second copy's resource state."""
 
 
-Copies: TypeAlias = dict[tuple[int, str, str, tuple[str, ...]], Copy]
-"""Executions of one instruction by mode, suffix, memory model and what f lets through; terms are hash-consed, so claims can
-share them."""
+Copies: TypeAlias = dict[tuple[int, str, str, tuple[str, ...], tuple[str, ...]], Copy]
+"""Executions of one instruction by mode, suffix, memory model, what f lets through and what is apart; terms are hash-consed, so
+claims can share them."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,14 @@ class Executions:
 
     def copy(self, mode: int, suffix: str = "") -> Copy:
         """The instruction at `mode`; kept, since many questions ask of the same copies."""
-        key = (mode, suffix, self.memory, self.placement.through if self.placement is not None else ())
+        key = (mode, suffix, self.memory, self._through, ())
         if key not in self.copies:
             self.copies[key] = copy(self.machine, self.operands, start(self.machine, mode, suffix), self.memory)
         return self.copies[key]
+
+    @property
+    def _through(self) -> tuple[str, ...]:
+        return self.placement.through if self.placement is not None else ()
 
     @cached_property
     def host_copy(self) -> Copy:
@@ -79,6 +84,15 @@ class Executions:
 
     def related(self, mode: int) -> tuple[Copy, Copy]:
         """A guest at `mode` and f of it: the host's state at the real mode, under H."""
+        if mode not in self._related:
+            self._related[mode] = self._made_related(mode)
+        return self._related[mode]
+
+    @cached_property
+    def _related(self) -> dict[int, tuple[Copy, Copy]]:
+        return {}
+
+    def _made_related(self, mode: int) -> tuple[Copy, Copy]:
         if not self.f.bends and not self.f.moves:
             bare, real = self.copy(mode), self.copy(self.host, TWIN)
         else:
@@ -138,7 +152,7 @@ class Executions:
         """The copy at `mode` with a resource state of its own; of what is not shared, hidden state alone is the same."""
         if not self.leaves(mode) & set(named(self.machine, RESOURCE)):
             return self.copy(mode)
-        if all(shared(piece) or is_resource(piece.role) for _, piece in pieces(self.machine)):
+        if _own_or_shared(Same(self.machine)):
             return self.copy(mode, TWIN)
         return self.apart(mode, named(self.machine, RESOURCE))
 
@@ -158,7 +172,10 @@ class Executions:
 
     def apart(self, mode: int, names: tuple[str, ...]) -> Copy:
         """The copy at `mode` in which these pieces are free (the mode is not) and all else is that of the unsuffixed copy."""
-        return copy(self.machine, self.operands, self.apart_before(mode, names), self.memory)
+        key = (mode, TWIN, self.memory, self._through, names)
+        if key not in self.copies:
+            self.copies[key] = copy(self.machine, self.operands, self.apart_before(mode, names), self.memory)
+        return self.copies[key]
 
     def apart_before(self, mode: int, names: tuple[str, ...]) -> State:
         before = start(self.machine, mode, "")
@@ -212,3 +229,9 @@ class Executions:
         """The array that is the host's memory, where bodies reach past the view; none elsewhere."""
         name = physical_array(self.machine.main_memory) if self.machine.main_memory else ""
         return (name,) if name in self.machine.arrays else ()
+
+
+@lru_cache(maxsize=16)
+def _own_or_shared(key: Same) -> bool:
+    """Whether all state is shared by copies or of the resources: none is hidden and free in each."""
+    return all(shared(piece) or is_resource(piece.role) for _, piece in pieces(key.machine))

@@ -302,7 +302,7 @@ def vector_cells(machine: m.Machine, memory: str) -> list[Term]:
 
     cells: set[Term] = set()
     for stack in machine.trap_stacks.values():
-        run = Run(machine, start(machine, None, ""), Translated())
+        run = Run(machine, start(machine, None, "").copy(), Translated())
         payload = {f"cause.{n}": t.const(0, w) for n, w in machine.causes.payload}
         code = {"cause.code": t.var("%code", machine.causes.code_width), "cause.interrupt": t.FALSE}
         run.special = {**payload, **code, "next_pc": run.state.scalars[machine.pc]}

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import combinations
 from typing import Final
 
-from popek_checker.solver.smt import Model, Smt, Status, kept_solver
+from popek_checker.solver.smt import Answer, Model, Smt, Status, kept_solver
 from popek_checker.virtualizability.copies import Copy, pieces, start
 from popek_checker.virtualizability.decide import Item, item_operands, items
 from popek_checker.virtualizability.steps import Anywhere, step, writes
@@ -126,14 +126,17 @@ def _found(
     one = Piece(machine, smt, piece, element)
     readers = (each for group in (lambda: known, entries) for each in group() if piece.name in each.reads)
     reads = next((each.item.label for each in readers if one.is_read(each)), "")
+    left = ("reads",) if one.undecided and not reads else ()
+    one.undecided = False
     writers = [each for each in known if piece.name in each.writes]
     sets = next((each.item.label for each in writers if one.is_set(each)), "")
+    left += ("sets",) if one.undecided and not sets else ()
     touched = () if sets else tuple(dict.fromkeys(each.item.instruction for each in writers))
-    return Restored(piece.name, element, piece.role.value, piece.width, reads, sets, touched)
+    return Restored(piece.name, element, piece.role.value, piece.width, reads, sets, touched, left)
 
 
 class Piece:
-    """Questions about one piece of state."""
+    """Questions about one piece of state. `undecided`: one of them was not answered, so that a no since then is none."""
 
     def __init__(self, machine: m.Machine, smt: Smt, piece: m.Scalar | m.Array, element: int | None) -> None:
         self._smt = smt
@@ -141,19 +144,22 @@ class Piece:
         self._element = None if element is None or isinstance(piece, m.Scalar) else t.const(element, piece.index_width)
         self._value = t.var(PIECE, piece.width)
         self._legal = piece.legal if isinstance(piece, m.Scalar) else None
+        self.undecided = False
 
     def is_read(self, known: Known) -> bool:
         """With all else as in a state where it shows, no two values leave the rest of the state alike."""
         made = known.copy
         shown = [made.ok, *made.facts, *(part for name, part in _rest(made, self._piece.name, self._element))]
         named = self._named(shown)
+        if not self._could_tell(named[1 + len(made.facts) :]):
+            return False
         low, high = self._ends()
         one, other = self._with(named, low), self._with(named, high)
         count = 1 + len(made.facts)
         differ = t.or_(*(t.ne(a, b) for a, b in zip(one[count:], other[count:], strict=True)))
         goal = [*one[:count], *other[:count], differ]
         for _ in range(TRIES):
-            model = self._smt.check(goal).model
+            model = self._asked(goal).model
             if model is None:
                 return False
             if self._tells(named, count, model):
@@ -169,7 +175,22 @@ class Piece:
         again = self._with(left, twin)
         alike = [t.eq(a, b) for a, b in zip(left[count:], again[count:], strict=True)]
         goal = [self._can_be(self._value), self._can_be(twin), *left[:count], *again[:count], t.ne(self._value, twin), *alike]
-        return self._smt.check(goal, model=False).status is Status.UNSAT
+        return self._asked(goal, model=False).status is Status.UNSAT
+
+    def _could_tell(self, results: list[Term]) -> bool:
+        """Whether the terms allow as many results, all else fixed, as the piece has values.
+
+        What it gives to them as bits, and as conditions, can tell no more values apart than there are ways for these to be. As
+        an address it gives nothing: a cell of a fixed memory is a number.
+        """
+        bits, conditions = passed(self._value, results)
+        values = 1 << self._piece.width if self._legal is None else sum(high - low + 1 for low, high in self._legal)
+        return values <= 1 << (bits + conditions)
+
+    def _asked(self, goal: list[Term], model: bool = True) -> Answer:
+        answer = self._smt.check(goal, model)
+        self.undecided |= answer.status is Status.UNKNOWN
+        return answer
 
     def is_set(self, known: Known) -> bool:
         """With conditions as in a state where it is written, every bit of it comes from a bit of its own."""
@@ -178,7 +199,7 @@ class Piece:
         roots = self._named([after, made.ok, *made.facts])
         low, high = self._ends()
         for value in (high, low):
-            model = self._smt.check([*roots[1:], t.eq(roots[0], value), t.ne(self._value, value)]).model
+            model = self._asked([*roots[1:], t.eq(roots[0], value), t.ne(self._value, value)]).model
             if model is not None:
                 return self._reaches(roots, model)
         return False
@@ -204,7 +225,7 @@ class Piece:
             put = t.concat_all(*upper, self._value, *([t.extract(old, low - 1, 0)] if low else []))
             value, *facts = self._fixed(roots, model, {source}, {source: put, self._value: before})
             missed = [self._can_be(self._value), self._can_be(before), t.not_(t.and_(t.eq(value, self._value), *facts))]
-            if self._smt.check(missed, model=False).status is Status.UNSAT:
+            if self._asked(missed, model=False).status is Status.UNSAT:
                 return True
         return False
 
@@ -272,6 +293,39 @@ def _conditions(roots: list[Term]) -> list[Term]:
     """What decides in terms: conditions, and the arguments of functions (where in memory, which element)."""
     decides = [term.args[0] for term in t.postorder(roots) if term.op == "ite"]
     return decides + [arg for term in t.postorder(roots) if term.op == "apply" for arg in term.args]
+
+
+def passed(piece: Term, roots: list[Term]) -> tuple[int, int]:
+    """How many bits of a variable go into terms as such, and how many conditions on it do; what arguments of functions are
+    made of is not counted."""
+    bits: set[int] = set(range(piece.width) if piece in roots else ())
+    conditions: set[Term] = set()
+    reached, seen = list(roots), set(roots)
+    while reached:
+        term = reached.pop()
+        if term.width == t.BOOL:
+            conditions |= {term} if _made_of(term, piece) else set()
+        elif term.op != "apply":
+            if piece in term.args:
+                high, low = t.bounds(term) if term.op == "extract" else (piece.width - 1, 0)
+                bits.update(range(low, high + 1))
+            new = [arg for arg in term.args if arg not in seen]
+            seen.update(new)
+            reached += new
+    return len(bits), len(conditions)
+
+
+def _made_of(root: Term, piece: Term) -> bool:
+    """Whether `piece` is below `root` other than as an argument of a function."""
+    reached, seen = [root], {root}
+    while reached:
+        term = reached.pop()
+        if term is piece:
+            return True
+        new = [arg for arg in term.args if arg not in seen] if term.op != "apply" else []
+        seen.update(new)
+        reached += new
+    return False
 
 
 def _own_bits(value: Term) -> bool:

@@ -56,7 +56,7 @@ class Step:
 
 def reset(machine: m.Machine) -> Copy:
     """Where the machine begins: what declares a reset value has it, all else is anything legal."""
-    state = start(machine, None, "")
+    state = start(machine, None, "").copy()
     for name, scalar in machine.scalars.items():
         if scalar.reset is not None:
             state.scalars[name] = t.const(scalar.reset, scalar.width)

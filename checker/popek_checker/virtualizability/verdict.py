@@ -242,7 +242,8 @@ class InvariantResult:
 class Restored:
     """One piece of a guest's state: an instruction that reads it, one that sets it to any value; empty where none does.
 
-    `touched` are instructions that write it, though not to any value. `element` is one of an array, or None.
+    `touched` are instructions that write it, though not to any value. `element` is one of an array, or None. `undecided` names
+    what was not answered in time: `reads`, `sets`.
     """
 
     name: str
@@ -252,6 +253,7 @@ class Restored:
     reads: str
     sets: str
     touched: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
