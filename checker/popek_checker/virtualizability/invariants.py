@@ -11,33 +11,28 @@ them: what a body writes into a field directly goes by no rule.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from popek_checker.solver.answers import answers_in
 from popek_checker.solver.cache import Cache
 from popek_checker.solver.sharing import Shared
-from popek_checker.solver.smt import Smt, Status, kept_solver
-from popek_checker.virtualizability.copies import holds, start
+from popek_checker.solver.smt import Smt, kept_solver
 from popek_checker.virtualizability.decide import Item, items
+from popek_checker.virtualizability.sentences import accesses_memory, answer, decided, goal_of, made_step, spoken_of, unsaid
+from popek_checker.virtualizability.stated import DECLARED, satisfied, watched
 from popek_checker.virtualizability.steps import Step, candidates, step, translations_write
 from popek_checker.virtualizability.theorems import compared, named
-from popek_checker.virtualizability.verdict import Finding, InvariantResult, Row, Truth, Witness
-from popek_checker.virtualizability.witness import cells_of, minimise, operands_of
+from popek_checker.virtualizability.verdict import InvariantResult, Row, Truth, Witness
+from popek_checker.virtualizability.witness import cells_of, minimise, operands_of, result
 from popek_grammar import machine as m
 from popek_grammar.elaborate.invariants import RESET
 from popek_grammar.meaning import terms as t
-from popek_grammar.meaning.state import State, within
 from popek_grammar.meaning.terms import Term
 
 CHUNK = 12
 """Steps handed to a worker at a time."""
-
-DECLARED = "declared "
-"""Before the name of a scalar: that it holds a value of its declared set."""
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -61,12 +56,14 @@ class Proof:
 
 def prove(machine: m.Machine, timeout: float, executor: Executor | None = None, cache: Cache | None = None) -> Proof:
     """Every invariant of the machine, and every declared set of values."""
+    stated = {name: kept for name, kept in machine.invariants.items() if not kept.about}
     unseen = {name: _unseen(machine, kept) for name, kept in machine.invariants.items()}
     sets = tuple(DECLARED + name for name, scalar in machine.scalars.items() if scalar.legal is not None)
     found: dict[str, tuple[tuple[str, ...], list[Row]]] = {}
     proved: tuple[str, ...] = ()
+    always: tuple[str, ...] = ()
     for once in (False, True):
-        asked = tuple(name for name, kept in machine.invariants.items() if kept.once is once and not unseen[name])
+        asked = tuple(name for name, kept in stated.items() if kept.once is once and not unseen[name])
         asked += () if once else sets
         fallen = set(asked)
         while asked and fallen:
@@ -76,8 +73,13 @@ def prove(machine: m.Machine, timeout: float, executor: Executor | None = None, 
             fallen = set() if once else {f.question for row in rows for f in row.findings if f.truth is not Truth.YES}
             asked = tuple(name for name in asked if name not in fallen)
         proved += asked
+        always = always or proved
+    told = tuple(kept for name, kept in machine.invariants.items() if kept.about and not unseen[name])
+    premises = tuple(name for name in always if name.startswith(DECLARED) or not stated[name].parameters)
+    rows = decided(machine, told, premises, timeout, executor, cache)
+    found |= {kept.name: (premises, rows) for kept in told}
     results = [
-        _result(machine, kept, *found[name], timeout) if name in found else _not_asked(kept, unseen[name])
+        _result(machine, kept, *found[name], timeout, cache) if name in found else _not_asked(kept, unseen[name])
         for name, kept in machine.invariants.items()
     ]
     steps = [(name.removeprefix(DECLARED), _steps(name, found[name][1], Truth.YES)) for name in sets]
@@ -86,22 +88,10 @@ def prove(machine: m.Machine, timeout: float, executor: Executor | None = None, 
 
 def _unseen(machine: m.Machine, kept: m.Invariant) -> str:
     """Why the induction says nothing of an invariant: translation changes what it speaks of, which the view does not show."""
-    changed = sorted(translations_write(machine) & watched(machine, [kept.name]))
+    changed = sorted(translations_write(machine) & (spoken_of(machine, kept) if kept.about else watched(machine, [kept.name])))
+    if kept.about and not any(accesses_memory(machine, label) for label in kept.steps):
+        return ""
     return f"address translation writes {', '.join(changed)}, and is not followed" if changed else ""
-
-
-def watched(machine: m.Machine, names: Iterable[str]) -> set[str]:
-    """The scalars and arrays that invariants speak of."""
-    state = start(machine, None, "")
-    return {leaf.name for leaf in t.free(satisfied(machine, state, name) for name in names)}
-
-
-def satisfied(machine: m.Machine, state: State, name: str) -> Term:
-    """The invariant or declared set of that name, of a state."""
-    if name.startswith(DECLARED):
-        scalar = machine.scalars[name.removeprefix(DECLARED)]
-        return within(state.scalars[scalar.name], scalar)
-    return t.and_(*(holds(machine, state, expr) for expr, _ in machine.invariants[name].conjuncts))
 
 
 # -- the steps -------------------------------------------------------------------------------------------------------
@@ -130,7 +120,7 @@ def decide_batch(batch: Batch) -> list[Row]:
 
 def _kept(machine: m.Machine, made: Step, batch: Batch, smt: Smt) -> Row:
     goals = broken(machine, made, batch.premises, batch.asked)
-    return Row(made.name, made.part, tuple(_answer(name, goal, smt) for name, goal in goals.items() if goal is not t.FALSE))
+    return Row(made.name, made.part, tuple(answer(name, goal, smt) for name, goal in goals.items() if goal is not t.FALSE))
 
 
 def broken(machine: m.Machine, made: Step, premises: Sequence[str], asked: Sequence[str]) -> dict[str, Term]:
@@ -155,29 +145,18 @@ def broken(machine: m.Machine, made: Step, premises: Sequence[str], asked: Seque
     return goals
 
 
-def _answer(name: str, goal: Term, smt: Smt) -> Finding:
-    start_ = time.perf_counter()
-    answer = smt.check([goal], model=False)
-    seconds = time.perf_counter() - start_
-    match answer.status:
-        case Status.UNSAT:
-            return Finding(name, Truth.YES, seconds=seconds)
-        case Status.SAT:
-            return Finding(name, Truth.NO, seconds=seconds)
-        case _:
-            return Finding(name, Truth.UNKNOWN, reason=answer.reason, seconds=seconds)
-
-
-def _witness(machine: m.Machine, name: str, premises: Sequence[str], item: Item, timeout: float) -> Witness | None:
+def _witness(machine: m.Machine, kept: m.Invariant, premises: Sequence[str], item: Item, timeout: float) -> Witness | None:
     """A small state from which the step breaks the invariant: what it speaks of, and what else is not zero or changes."""
-    made = step(machine, item)
+    made = made_step(machine, item) if kept.about else step(machine, item)
     assert made is not None, "the step has been asked about"
-    model = minimise(kept_solver(timeout), broken(machine, made, premises, (name,))[name])
+    name = kept.name
+    goal = goal_of(machine, name, made, premises) if kept.about else broken(machine, made, premises, (name,))[name]
+    model = minimise(kept_solver(timeout), goal)
     if model is None:
         return None
     operands = operands_of(made.operands, model) if made.operands is not None else ()
-    cells = tuple(cells_of(machine, [made.copy], model))
-    return Witness(f"invariant {name}", (item.label,), operands, ("breaks it",), cells)
+    ended = result(made.copy, model) if kept.about == "of" else "breaks it"
+    return Witness(f"invariant {name}", (item.label,), operands, (ended,), tuple(cells_of(machine, [made.copy], model)))
 
 
 # -- the answers -----------------------------------------------------------------------------------------------------
@@ -189,7 +168,7 @@ def _steps(name: str, rows: Sequence[Row], kept: Truth) -> set[str]:
 
 
 def _result(
-    machine: m.Machine, kept: m.Invariant, premises: tuple[str, ...], rows: Sequence[Row], timeout: float
+    machine: m.Machine, kept: m.Invariant, premises: tuple[str, ...], rows: Sequence[Row], timeout: float, cache: Cache | None
 ) -> InvariantResult:
     """One invariant from the rows of the round that settled it, shown broken by a step that was not expected to, if any is."""
     findings = [(row, finding) for row in rows for finding in row.findings if finding.question == kept.name]
@@ -197,11 +176,13 @@ def _result(
     unknown = {row.label: finding.reason for row, finding in findings if finding.truth is Truth.UNKNOWN}
     found = compared(kept.expect, {row.label for row in guilty}, set(unknown))
     guilty.sort(key=lambda row: bool(named({row.label}, kept.expect.names) & set(kept.expect.names)))
+    idle = unsaid(machine, kept, timeout, cache) if kept.about and not unknown else ""
     others = tuple(name for name in premises if name != kept.name and not name.startswith(DECLARED))
     return InvariantResult(
-        kept.name, kept.words, found.state, found.names, others, kept.expect.kind, found.as_expected, found.difference,
+        kept.name, kept.words, found.state, found.names, others, kept.expect.kind, Truth.NO if idle else found.as_expected,
+        "; ".join(filter(None, (found.difference, idle))),
         "; ".join(f"{label}: {reason}" for label, reason in unknown.items()),
-        _witness(machine, kept.name, premises, _item(machine, guilty[0]), timeout) if guilty else None, kept.once,
+        _witness(machine, kept, premises, _item(machine, guilty[0]), timeout) if guilty else None, kept.once,
     )  # fmt: skip
 
 

@@ -2,14 +2,14 @@
 
 Memory is anywhere: where there are translations, each cell of an access may lie in any physical one, also where state is mapped,
 and may fault. No fewer states follow than under the machine's own translation, whatever its tables say. A trap is entered for
-every cause that is no interrupt, with any payload, from any state; an interrupt where it is deliverable. Clocks, `env` state and
-what devices drive may be anything at any time.
+every cause that is no interrupt, with any payload, from any state; an interrupt where it is deliverable, and none that comes
+before it is. Clocks, `env` state and what devices drive may be anything at any time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from popek_checker.virtualizability.copies import Copy, pieces, start
 from popek_checker.virtualizability.decide import Item, item_operands, items
@@ -43,7 +43,8 @@ class Anywhere(View):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One kind of step. `copy.ok` says where it is taken; `operands` are those of an instruction.
+    """One kind of step. `copy.ok` says where it is taken; `operands` are those of an instruction, `locals` and `special` what a
+    sentence about it can name beside the state.
 
     Nothing is taken for granted of the state before, not even that fields hold what is declared of them.
     """
@@ -52,6 +53,8 @@ class Step:
     part: str
     copy: Copy
     operands: Operands | None = None
+    locals: Mapping[str, Term] = field(default_factory=dict)
+    special: Mapping[str, Term] = field(default_factory=dict)
 
 
 def reset(machine: m.Machine) -> Copy:
@@ -96,7 +99,9 @@ def step(machine: m.Machine, item: Item) -> Step | None:
             operands = item_operands(machine, item)
             outcome = execute(machine, operands, before, Anywhere())
             facts = (operands.valid, *outcome.assumptions)
-            return Step(item.instruction, item.part, Copy(machine, before, outcome, facts), operands)
+            here = t.add(before.scalars[machine.pc], operands.cells)
+            special = {"insn": operands.word, "next_pc": here}
+            return Step(item.instruction, item.part, Copy(machine, before, outcome, facts), operands, operands.locals, special)
 
 
 def _entry(machine: m.Machine, item: Item, before: State) -> Step | None:
@@ -105,15 +110,30 @@ def _entry(machine: m.Machine, item: Item, before: State) -> Step | None:
         return None
     taken = t.TRUE
     if item.instruction == INTERRUPT:
-        found = deliverable(Run(machine, before.copy(), Anywhere()))
-        taken = t.or_(*(condition for condition, cause in found if cause.name == item.part))
+        taken = _first(deliverable(Run(machine, before.copy(), Anywhere())), item.part)
         if taken is t.FALSE:
             return None
     run = Run(machine, before.copy(), Anywhere())
-    payload = [t.var(f"cause.{name}", width) for name, width in machine.causes.payload]
-    enter(run, item.part, payload, t.var("next_pc", machine.scalars[machine.pc].width))
+    payload = {f"cause.{name}": t.var(f"cause.{name}", width) for name, width in machine.causes.payload}
+    following = t.var("next_pc", machine.scalars[machine.pc].width)
+    enter(run, item.part, list(payload.values()), following)
     reached = t.and_(taken, run.prefix, run.path)
-    return Step(item.instruction, item.part, _taken(machine, before, run.state, reached, tuple(run.assumptions)))
+    cause = machine.causes.find(item.part)
+    code = t.const(cause.code, machine.causes.code_width)
+    special = {"next_pc": following, "cause.code": code, "cause.interrupt": t.boolean(cause.interrupt), **payload}
+    return Step(
+        item.instruction, item.part, _taken(machine, before, run.state, reached, tuple(run.assumptions)), special=special
+    )
+
+
+def _first(found: Sequence[tuple[Term, m.CauseDef]], name: str) -> Term:
+    """Where the interrupt of that name is taken: it is deliverable, and none that comes before it is."""
+    taken = before = t.FALSE
+    for condition, cause in found:
+        if cause.name == name:
+            taken = t.or_(taken, t.and_(condition, t.not_(before)))
+        before = t.or_(before, condition)
+    return taken
 
 
 def _taken(machine: m.Machine, before: State, after: State, where: Term, facts: tuple[Term, ...] = ()) -> Copy:

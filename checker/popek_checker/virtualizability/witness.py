@@ -104,7 +104,7 @@ def describe(subject: Subject, ask: Ask, model: Model) -> Witness:
         for name, points in sorted(model.functions.items())
         if name.removesuffix(TWIN) not in machine.arrays
     )
-    results = tuple(_result(item, model) for item in ask.copies)
+    results = tuple(result(item, model) for item in ask.copies)
     made = Witness(ask.question, ask.labels, operands, results, tuple(cells), tables)
     return replace(made, program=program(machine, subject.operands.instruction, made))
 
@@ -120,7 +120,8 @@ def cells_of(machine: m.Machine, copies: Sequence[Copy], model: Model) -> list[C
     return [*_scalar_cells(machine, copies, model), *_array_cells(machine, copies, model)]
 
 
-def _result(item: Copy, model: Model) -> str:
+def result(item: Copy, model: Model) -> str:
+    """How an execution ends in a model."""
     if model.value(item.ok):
         return "completes"
     return next((trap.cause for trap in item.outcome.traps if model.value(trap.condition)), "traps")

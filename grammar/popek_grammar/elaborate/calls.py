@@ -220,6 +220,18 @@ def _splice(ctx: Context, node: Node, arguments: Sequence[Node], expected: m.Typ
     return m.Builtin("splice", (frame, va, m.Literal(count, m.Bits(32))), type_)
 
 
+def _old(ctx: Context, node: Node, arguments: Sequence[Node], expected: m.Type | None) -> m.Expr:
+    """`old(e)`: e in the state before the step. It stands apart, and a name stands for it."""
+    _count(ctx, node, "old", arguments, 1, 1)
+    if ctx.old is None:
+        hint = "invariant NAME after INSTRUCTION { x == old(x) }"
+        ctx.fail("E0458", "`old` is of the state before a step, and there is none here", node, help=hint)
+    made = infer(ctx, arguments[0]) if expected is None else check(ctx, arguments[0], expected)
+    name = f"old({len(ctx.old)})"
+    ctx.old.append((name, made))
+    return m.Local(name, made.type)
+
+
 def _physical(ctx: Context) -> int:
     return next((a.index_width for a in ctx.arrays.values() if a.memory), 64)
 
@@ -229,7 +241,7 @@ RULES: dict[str, Rule] = {
     "mode_of": _mode_of, "popcount": _counting("popcount"), "clz": _counting("clz"), "ctz": _counting("ctz"),
     "parity": _counting("parity"), "min": _extreme("min"), "max": _extreme("max"), "repeat": _repeat,
     "is_mode": _is_mode, "load": _load, "load_as": _load_as, "store": _store, "store_as": _store_as,
-    "csr_read": _csr_read, "csr_write": _csr_write, "exists": _exists, "splice": _splice,
+    "csr_read": _csr_read, "csr_write": _csr_write, "exists": _exists, "splice": _splice, "old": _old,
 }  # fmt: skip
 """The built-in functions."""
 

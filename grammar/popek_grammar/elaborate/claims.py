@@ -12,6 +12,7 @@ from popek_grammar.elaborate.work import Work
 def claims(work: Work) -> None:
     ctx, draft = work.ctx, work.draft
     texts = work.sources.texts
+    steps = invariants.Steps(draft.instructions, draft.translations, draft.protections)
     for node in work.each("placement"):
         with ctx.recover():
             placed = placement(ctx, node, texts[ctx.file])
@@ -26,11 +27,9 @@ def claims(work: Work) -> None:
         draft.program = theorems.program(ctx, node)
     for node in work.each("invariant"):
         with ctx.recover(node.children[0]):
-            kept = invariants.invariant(ctx, node, texts[ctx.file])
+            kept = invariants.invariant(ctx, node, texts[ctx.file], steps)
             if kept is None:
                 continue
-            for named in node.find_data("verdict_name"):
-                invariants.known_step(ctx, named, list(draft.instructions))
             if kept.name in draft.invariants:
                 first = ("first here", draft.invariants[kept.name].span)
                 ctx.report("E0203", f"invariant `{kept.name}` is declared twice", kept.span, other=first)

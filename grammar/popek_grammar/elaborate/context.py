@@ -60,6 +60,8 @@ class Context:
     specials: dict[str, m.Type] = field(default_factory=dict)
     returns: m.Type | None = None
     walk_entry: m.Bits | None = None
+    old: list[tuple[str, m.Expr]] | None = None
+    """Where a sentence about a step speaks of the state after it: what it has said of the state before, so far."""
     names_used: set[str] = field(default_factory=set)
     reported: set[tuple[str, m.Span]] = field(default_factory=set)
     file_of: dict[int, str] = field(default_factory=dict)

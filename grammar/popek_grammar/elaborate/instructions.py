@@ -49,6 +49,8 @@ def instruction(
     for part in parts:
         by_kind.setdefault(str(part.data), []).append(part)
     if not _exists(ctx, by_kind, clause):
+        _, missing = _family(ctx, by_kind.get("ops", []), clause)
+        ctx.absent |= {name: ctx.absent[clause] for name, _ in missing}
         return []
     for kind in ("enc", "asm", "do", "ops"):
         for extra in by_kind.get(kind, [])[1:]:

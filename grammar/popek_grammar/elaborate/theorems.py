@@ -142,6 +142,10 @@ def _assumed(ctx: Context, line: Tree[Token], invariants: Mapping[str, m.Invaria
     if kept.expect.kind != "holds":
         hint = "H has to be true of the machine; write the condition itself to have it as a setting of the monitor's"
         ctx.fail("E0429", f"invariant `{name}` is expected to fail", line, help=hint)
+    if kept.about or kept.parameters:
+        what = "about steps" if kept.about else "for any value of its parameters"
+        hint = "H is a condition on the host's state; write out the part of it that is meant"
+        ctx.fail("E0429", f"invariant `{name}` is {what}, and no condition on a state", line, help=hint)
     return [(expr, f"{text} (invariant {name})") for expr, text in kept.conjuncts]
 
 

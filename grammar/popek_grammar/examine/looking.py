@@ -16,7 +16,9 @@ def check_looking(machine: m.Machine, found: Diagnostics) -> None:
         return
     functions = {f.name: effects(machine, f.body) for f in machine.functions.values()}
     for kept in machine.invariants.values():
-        all_of_it = followed(machine, effects(machine, [expr for expr, _ in kept.conjuncts]), functions)
+        payloads = [ending.cause.payload for ending in kept.endings if ending.cause is not None]
+        said = [expr for expr, _ in kept.conjuncts], [expr for _, expr in kept.old], [ending.when for ending in kept.endings]
+        all_of_it = followed(machine, effects(machine, *said, payloads), functions)
         acts = sorted(all_of_it.builtins & ACTING)
         if all_of_it.writes:
             what = f"writes {min(all_of_it.writes)}"

@@ -7,7 +7,7 @@ instruction set. Classes without slots, since a pickle of so many objects is rea
 
 from __future__ import annotations
 
-from popek_grammar.machine.claims import Expectation, Invariant, Theorem
+from popek_grammar.machine.claims import Ending, Expectation, Invariant, Theorem
 from popek_grammar.machine.expressions import (
     Binary,
     Builtin,
@@ -88,6 +88,7 @@ __all__ = [
     "ElementPlace",
     "Encoding",
     "EnumType",
+    "Ending",
     "Expectation",
     "Expr",
     "Fault",

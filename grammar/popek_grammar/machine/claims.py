@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from popek_grammar.machine.expressions import Expr
-from popek_grammar.machine.types import Span
+from popek_grammar.machine.statements import Cause
+from popek_grammar.machine.types import Span, Type
 from popek_grammar.records import record
 
 
@@ -44,13 +45,28 @@ class Theorem:
 
 
 @record
+class Ending:
+    """In states in which `when` holds, a step `raises` this cause (with this payload, as far as it is given), `traps`, or `completes`."""
+
+    kind: str
+    cause: Cause | None
+    when: Expr
+    words: str
+
+
+@record
 class Invariant:
     """What every state of the machine satisfies, from reset on, as its author says: conjuncts with their words.
 
-    `once`: from the first state on that satisfies it, which is software's to bring about; reset is not asked.
+    `once`: from the first state on that satisfies it, which is software's to bring about; reset is not asked. `parameters` are
+    names for any value whatever.
+
+    With `about` it is a sentence about the steps named instead. `after`: the conjuncts hold of the state after each of them that
+    completes; `old` are the parts of it that are of the state before, by the names that stand for them (`old(0)`, a
+    `Local`). `of`: how each ends, by `endings`, whose conditions are of the state before.
 
     `expect` is `holds`, or `fails` with the steps that break it: instructions, `reset`, `inputs`, `entry(CAUSE)`,
-    `interrupt(CAUSE)`.
+    `interrupt(CAUSE)`, translations and protections.
     """
 
     name: str
@@ -58,8 +74,15 @@ class Invariant:
     expect: Expectation
     span: Span
     once: bool = False
+    parameters: tuple[tuple[str, Type], ...] = ()
+    about: str = ""
+    steps: tuple[str, ...] = ()
+    old: tuple[tuple[str, Expr], ...] = ()
+    endings: tuple[Ending, ...] = ()
 
     @property
     def words(self) -> str:
         """The author's words, on one line."""
-        return " and ".join(text if len(self.conjuncts) == 1 else f"({text})" for _, text in self.conjuncts)
+        lines = [*(text for _, text in self.conjuncts), *(ending.words for ending in self.endings)]
+        said = " and ".join(text if len(lines) == 1 else f"({text})" for text in lines)
+        return f"{self.about} {', '.join(self.steps)}: {said}" if self.about else said

@@ -121,7 +121,7 @@ class Translated(Placed):
             return address, lambda place: self._stages(run, stages, place, width)
         only = stages[0]
         moved = run.branch(
-            applies(run, only), lambda: t.resize(self._apply(run, only, address), width), lambda: t.resize(address, width)
+            applies(run, only), lambda: t.resize(self.apply(run, only, address), width), lambda: t.resize(address, width)
         )
         return moved, lambda place: self._second_stage(run, only, place)
 
@@ -140,12 +140,13 @@ class Translated(Placed):
         translation, *rest = stages
 
         def through() -> Term:
-            result = t.resize(self._apply(run, translation, address), width)
+            result = t.resize(self.apply(run, translation, address), width)
             return self._second_stage(run, translation, result) if run.path is not t.FALSE else result
 
         return run.branch(applies(run, translation), through, lambda: self._stages(run, rest, address, width))
 
-    def _apply(self, run: Run, translation: m.Translation, address: Term) -> Term:
+    def apply(self, run: Run, translation: m.Translation, address: Term) -> Term:
+        """Where one translation, which is on, leads; its faults end the path."""
         if translation.canonical is not None and translation.va_width < address.width:
             cut = t.extract(address, translation.va_width - 1, 0)
             run_path = run.path
@@ -170,7 +171,7 @@ class Translated(Placed):
             return address
         second = over[0]
         result = run.branch(
-            applies(run, second), lambda: t.resize(self._apply(run, second, address), address.width), lambda: address
+            applies(run, second), lambda: t.resize(self.apply(run, second, address), address.width), lambda: address
         )
         return self._second_stage(run, second, result)
 
