@@ -96,7 +96,8 @@ def inferred(ctx: Context, node: Node) -> m.Expr:
             return _compare(ctx, node, left, str(op), right)
         case "member", [operand, choices]:
             found = value(ctx, operand)
-            return m.Member(found, set_of(ctx, tree(choices), ctx.width(found.type)), BOOL)
+            members = found.type.members if isinstance(found.type, m.EnumType) else ()
+            return m.Member(found, set_of(ctx, tree(choices), ctx.width(found.type), members), BOOL)
         case "binary", [left, op, right]:
             if str(op) in SHIFTS:
                 first = infer(ctx, left)

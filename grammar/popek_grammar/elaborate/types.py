@@ -38,17 +38,20 @@ def bits_type(ctx: Context, node: Tree[Token]) -> m.Bits:
     return found
 
 
-def set_of(ctx: Context, node: Tree[Token], width: int) -> tuple[tuple[int, int], ...]:
-    """The inclusive ranges of a set of constants and mode names, in order; checked against `width` bits."""
+def set_of(ctx: Context, node: Tree[Token], width: int, members: tuple[str, ...] = ()) -> tuple[tuple[int, int], ...]:
+    """The inclusive ranges of a set of constants and mode names, in order; checked against `width` bits.
+
+    `members` are those of the enumeration that the set is of, which it may name (`access in {store, rmw}`).
+    """
     ranges = []
     for item in node.children:
         if not isinstance(item, Tree):
             continue
         first, last = item.children
-        low = _element(ctx, first)
+        low = _element(ctx, first, members)
         if low is None:
             continue
-        high = _element(ctx, last) if last is not None else low
+        high = _element(ctx, last, members) if last is not None else low
         if high is None:
             continue
         if high < low or not 0 <= low <= high < 1 << width:
@@ -57,10 +60,12 @@ def set_of(ctx: Context, node: Tree[Token], width: int) -> tuple[tuple[int, int]
     return tuple(sorted(ranges))
 
 
-def _element(ctx: Context, node: Tree[Token] | Token | None) -> int | None:
+def _element(ctx: Context, node: Tree[Token] | Token | None, members: tuple[str, ...]) -> int | None:
     """A constant, or a mode's encoding; None for a mode that this configuration has not."""
     if isinstance(node, Tree) and node.data == "name":
         name = str(node.children[0])
+        if name in members:
+            return members.index(name)
         for mode, code in ctx.modes.members:
             if mode == name:
                 return code
