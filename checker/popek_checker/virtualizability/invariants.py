@@ -27,7 +27,7 @@ from popek_checker.virtualizability.theorems import compared, named
 from popek_checker.virtualizability.verdict import InvariantResult, Row, Truth, Witness
 from popek_checker.virtualizability.witness import cells_of, minimise, operands_of, result
 from popek_grammar import machine as m
-from popek_grammar.elaborate.invariants import RESET
+from popek_grammar.elaborate.sentences import RESET, called
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.terms import Term
 
@@ -102,7 +102,7 @@ def _decided(
     cache: Cache | None,
 ) -> list[Row]:  # fmt: skip
     """A row a step that may concern the invariants `asked`, each asked of it under `premises`."""
-    work = [Item(RESET), *candidates(machine, watched(machine, asked))]
+    work = [Item(called(RESET, machine.instructions)), *candidates(machine, watched(machine, asked))]
     shared, path = Shared(machine), str(cache.path) if cache is not None else None
     chunks = [tuple(work[at : at + CHUNK]) for at in range(0, len(work), CHUNK)]
     batches = [Batch(shared, premises, asked, chunk, timeout, path) for chunk in chunks]
@@ -130,13 +130,14 @@ def broken(machine: m.Machine, made: Step, premises: Sequence[str], asked: Seque
     """
     before, after = made.copy.before, made.copy.after
     at_start = {name: satisfied(machine, before, name) for name in (*premises, *asked)}
-    given = [] if made.name == RESET else [at_start[name] for name in premises]
+    begins = made.name == called(RESET, machine.instructions)
+    given = [] if begins else [at_start[name] for name in premises]
     goals: dict[str, Term] = {}
     for name in asked:
-        if made.name == RESET and name in machine.invariants and machine.invariants[name].once:
+        if begins and name in machine.invariants and machine.invariants[name].once:
             continue
         then = satisfied(machine, after, name)
-        if made.name == RESET:
+        if begins:
             goals[name] = t.and_(*made.copy.facts, t.not_(then))
         elif then is at_start[name]:
             goals[name] = t.FALSE

@@ -19,7 +19,7 @@ from popek_checker.virtualizability.decide import Item, item_operands, items
 from popek_checker.virtualizability.steps import Anywhere, step, writes
 from popek_checker.virtualizability.verdict import Restored
 from popek_grammar import machine as m
-from popek_grammar.elaborate.invariants import ENTRY
+from popek_grammar.elaborate.sentences import ENTRY, called
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.instruction import execute
 from popek_grammar.meaning.state import ArrayValue, legal, member
@@ -109,7 +109,8 @@ def _of(item: Item, made: Copy) -> Known:
 def _entries(machine: m.Machine) -> tuple[Known, ...]:
     """Trap entry of every cause that is no interrupt: what it puts into the system's registers is there to be read."""
     causes = [cause.name for cause in machine.causes.members if not cause.interrupt]
-    made = ((Item(ENTRY, cause), step(machine, Item(ENTRY, cause))) for cause in causes)
+    entry = called(ENTRY, machine.instructions)
+    made = ((Item(entry, cause), step(machine, Item(entry, cause))) for cause in causes)
     return tuple(_of(item, taken.copy) for item, taken in made if taken is not None)
 
 

@@ -20,7 +20,7 @@ from popek_checker.virtualizability.stated import contradicted, endings, satisfi
 from popek_checker.virtualizability.steps import Step, step
 from popek_checker.virtualizability.verdict import Finding, Row, Truth
 from popek_grammar import machine as m
-from popek_grammar.elaborate.sentences import ENTRY, INTERRUPT
+from popek_grammar.elaborate.sentences import INTERRUPT, kind_of
 from popek_grammar.examine.effects import LOADS, STORES, effects, followed
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.terms import Term
@@ -48,8 +48,8 @@ def about(machine: m.Machine, label: str) -> list[Item]:
     name, _, part = label.rstrip(")").partition("(")
     if name in machine.instructions:
         found = [item for item in items(machine) if item.instruction == name]
-    elif name in (ENTRY, INTERRUPT):
-        found = [Item(name, cause.name) for cause in machine.causes.members if cause.interrupt is (name == INTERRUPT)]
+    elif kind := kind_of(name, machine.instructions):
+        found = [Item(name, cause.name) for cause in machine.causes.members if cause.interrupt is (kind == INTERRUPT)]
     else:
         found = [Item(name, kind) for kind in ACCESSES]
     return [item for item in found if not part or item.part == part]
@@ -74,7 +74,7 @@ def accesses_memory(machine: m.Machine, label: str) -> bool:
 
 def made_step(machine: m.Machine, item: Item) -> Step | None:
     """The step from any state whatever: of the machine, or one of its translations and protections."""
-    if item.instruction not in machine.instructions and item.part in ACCESSES and item.instruction not in (ENTRY, INTERRUPT):
+    if item.instruction not in machine.instructions and not kind_of(item.instruction, machine.instructions):
         return access(machine, item.instruction, item.part)
     return step(machine, item)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from popek_checker.virtualizability.copies import Copy, pieces, start
 from popek_checker.virtualizability.decide import Item, item_operands, items
 from popek_grammar import machine as m
-from popek_grammar.elaborate.invariants import ENTRY, INPUTS, INTERRUPT, RESET
+from popek_grammar.elaborate.sentences import ENTRY, INPUTS, INTERRUPT, RESET, called, kind_of
 from popek_grammar.examine.effects import nodes, stored
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Run
@@ -76,24 +76,24 @@ def candidates(machine: m.Machine, watched: Collection[str]) -> Iterator[Item]:
     entries = (tuple(machine.trap_stacks.values()), machine.delegate)
     if machine.pc in watched or writes(machine, entries) & set(watched):
         for cause in machine.causes.members:
-            yield Item(INTERRUPT if cause.interrupt else ENTRY, cause.name)
+            yield Item(called(INTERRUPT if cause.interrupt else ENTRY, machine.instructions), cause.name)
     if set(watched) & set(inputs(machine)):
-        yield Item(INPUTS)
+        yield Item(called(INPUTS, machine.instructions))
 
 
 def step(machine: m.Machine, item: Item) -> Step | None:
     """The step from any state whatever; None for an interrupt that no level takes."""
     before = start(machine, None, "")
-    match item.instruction:
-        case "reset" if item.instruction == RESET:
-            return Step(RESET, "", reset(machine))
-        case "inputs" if item.instruction not in machine.instructions:
+    match kind_of(item.instruction, machine.instructions):
+        case "reset":
+            return Step(item.instruction, "", reset(machine))
+        case "inputs":
             driven = inputs(machine)
             scalars = {name: t.var(name + FRESH, s.width) for name, s in machine.scalars.items() if name in driven}
             arrays = {name: ArrayValue(a, free_base(a, FRESH)) for name, a in machine.arrays.items() if name in driven}
             after = State({**before.scalars, **scalars}, {**before.arrays, **arrays})
-            return Step(INPUTS, "", _taken(machine, before, after, legal(machine, after)))
-        case "entry" | "interrupt" if item.instruction not in machine.instructions:
+            return Step(item.instruction, "", _taken(machine, before, after, legal(machine, after)))
+        case "entry" | "interrupt":
             return _entry(machine, item, before)
         case _:
             operands = item_operands(machine, item)
@@ -109,7 +109,7 @@ def _entry(machine: m.Machine, item: Item, before: State) -> Step | None:
     if not machine.trap_stacks:
         return None
     taken = t.TRUE
-    if item.instruction == INTERRUPT:
+    if kind_of(item.instruction, machine.instructions) == INTERRUPT:
         taken = _first(deliverable(Run(machine, before.copy(), Anywhere())), item.part)
         if taken is t.FALSE:
             return None

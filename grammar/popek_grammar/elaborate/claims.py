@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lark import Token, Tree
 
-from popek_grammar.elaborate import invariants, theorems
+from popek_grammar.elaborate import invariants, sentences, theorems
 from popek_grammar.elaborate.placements import placement
 from popek_grammar.elaborate.work import Work
 
@@ -12,7 +12,7 @@ from popek_grammar.elaborate.work import Work
 def claims(work: Work) -> None:
     ctx, draft = work.ctx, work.draft
     texts = work.sources.texts
-    steps = invariants.Steps(draft.instructions, draft.translations, draft.protections)
+    steps = sentences.Steps(draft.instructions, draft.translations, draft.protections)
     for node in work.each("placement"):
         with ctx.recover():
             placed = placement(ctx, node, texts[ctx.file])

@@ -12,11 +12,9 @@ from popek_grammar.elaborate import sentences
 from popek_grammar.elaborate.constants import truth
 from popek_grammar.elaborate.context import Context, words
 from popek_grammar.elaborate.directions import condition
-from popek_grammar.elaborate.sentences import ENTRY, INPUTS, INTERRUPT, RESET, Steps
+from popek_grammar.elaborate.sentences import Steps
 from popek_grammar.elaborate.theorems import expectation
 from popek_grammar.elaborate.types import type_of
-
-__all__ = ["ENTRY", "INPUTS", "INTERRUPT", "RESET", "Steps", "invariant"]
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,17 @@ from popek_grammar.elaborate.statements import cause
 
 RESET, INPUTS, ENTRY, INTERRUPT = "reset", "inputs", "entry", "interrupt"
 """The steps of a machine that are no instructions; entries and interrupts go by cause, `entry(svc)`."""
+
+
+def called(kind: str, instructions: Container[str]) -> str:
+    """What a step that is no instruction is called in a machine: `reset_step` where an instruction is called `reset`."""
+    return f"{kind}_step" if kind in instructions else kind
+
+
+def kind_of(name: str, instructions: Container[str]) -> str:
+    """Which of the steps that are no instructions a name means; empty for another name."""
+    return next((kind for kind in (RESET, INPUTS, ENTRY, INTERRUPT) if called(kind, instructions) == name), "")
+
 
 LAST: Final = "entry"
 """What a sentence about a translation with tables calls the entry that the walk ends at."""
@@ -43,9 +54,10 @@ def named(ctx: Context, about: Tree[Token], steps: Steps) -> list[str]:
         if ways is not None:
             ctx.fail("E0459", "a step has no ways", ways, help="name the step alone")
         known(ctx, label, steps)
-        if str(name) in (RESET, INPUTS) and str(name) not in steps.instructions:
+        special = kind_of(str(name), steps.instructions)
+        if special in (RESET, INPUTS):
             ctx.fail("E0459", f"nothing is said of `{name}` alone", label, help="invariant NAME { .. } holds from reset on")
-        if str(kind) == "of" and str(name) in (ENTRY, INTERRUPT) and str(name) not in steps.instructions:
+        if str(kind) == "of" and special in (ENTRY, INTERRUPT):
             ctx.fail("E0459", f"`{name}` does not end in a trap: it is the entry of one", label, help=f"after {name} {{ .. }}")
         access = str(name) in (*steps.translations, *steps.protections) and str(name) not in steps.instructions
         if str(kind) == "after" and access:
@@ -66,11 +78,14 @@ def known(ctx: Context, label: Tree[Token], steps: Steps) -> None:
                 ctx.fail("E0459", f"`{name}` picks no CSR", label, help=f"name it alone: {name}")
             if str(part) not in ctx.registers or ctx.registers[str(part)].address is None:
                 ctx.unknown("CSR", str(part), label, [r.name for r in ctx.registers.values() if r.address is not None])
-    elif name in (ENTRY, INTERRUPT):
-        _known_cause(ctx, label, name, part)
-    elif name not in (RESET, INPUTS, *steps.translations, *steps.protections) and name not in ctx.absent:
-        known_steps = [*steps.instructions, *steps.translations, *steps.protections, RESET, INPUTS, ENTRY, INTERRUPT]
-        ctx.unknown("step", name, label, known_steps)
+    elif kind_of(name, steps.instructions) in (ENTRY, INTERRUPT):
+        _known_cause(ctx, label, kind_of(name, steps.instructions), part)
+    elif name in (*steps.translations, *steps.protections):
+        if part is not None and str(part) not in m.ACCESS.members:
+            ctx.unknown("kind of access", str(part), label, list(m.ACCESS.members))
+    elif not kind_of(name, steps.instructions) and name not in ctx.absent:
+        others = [called(kind, steps.instructions) for kind in (RESET, INPUTS, ENTRY, INTERRUPT)]
+        ctx.unknown("step", name, label, [*steps.instructions, *steps.translations, *steps.protections, *others])
 
 
 def _known_cause(ctx: Context, label: Tree[Token], name: str, part: Tree[Token] | Token | None) -> None:
@@ -99,7 +114,7 @@ def _scope(ctx: Context, name: str, steps: Steps) -> Scope:
         operands: dict[str, m.Type] = {operand.name: m.Bits(operand.width) for operand in instruction.operands}
         operands |= {constant: type_ for constant, _, type_ in instruction.constants if isinstance(type_, m.Bits)}
         return operands | {let.name: let.value.type for let in instruction.lets}, {"insn": pc, "next_pc": pc}
-    if name in (ENTRY, INTERRUPT):
+    if kind_of(name, steps.instructions):
         code = max((each.code.bit_length() for each in ctx.causes.values()), default=1) or 1
         payload: dict[str, m.Type] = {f"cause.{what}": m.Bits(width) for what, width in ctx.payload}
         return {}, {"next_pc": pc, "cause.code": m.Bits(code), "cause.interrupt": m.Bool(), **payload}

@@ -33,7 +33,7 @@ GROUPS: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = (
 WORDS = {
     "NAME": "a name", "INT": "a number", "HEX": "a number", "OCT": "a number", "BIN": "a number", "BITS": "bits",
     "STRING": "a text in quotes", "_SEP": "a new line", "$END": "the end of the file", "COMPARE": "a comparison",
-    "SHIFT": "a shift", "DIVIDE": "`/`",
+    "SHIFT": "a shift", "DIVIDE": "`/`", "ABOUT": "`after`", "ONCE": "`once`", "ENDS": "`traps`",
 }  # fmt: skip
 SHOWN = 6
 """More alternatives than this tell nothing."""
