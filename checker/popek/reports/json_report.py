@@ -114,6 +114,7 @@ def invariant(kept: InvariantResult) -> dict[str, Any]:
         "name": kept.name,
         "text": kept.text,
         "once": kept.once,
+        "about": kept.about or None,
         "verdict": {"holds": "proved", "fails": "refuted"}.get(kept.found, "unknown"),
         "broken_by": list(kept.broken),
         "premises": list(kept.premises),

@@ -148,15 +148,26 @@ def _theorems(console: Console, report: Report) -> None:
 
 def _invariants(console: Console, report: Report) -> None:
     """Each with the steps that break it and a state in which the first of them does."""
+    quiet = [kept.name for kept in report.invariants if kept.about and kept.found == "holds" and kept.as_expected is Truth.YES]
     for kept in report.invariants:
+        if kept.name in quiet:
+            continue
         names = f" {{{', '.join(kept.broken)}}}" if kept.broken else f" ({kept.reason})" if kept.reason else ""
         since = ", once it holds" if kept.once else ""
         found = "is broken by" if kept.found == "fails" else kept.found
         line = f"invariant {kept.name}{since}: {kept.text}: {found}{names}: {TOLD[kept.as_expected]}"
         console.print(Text(line + (f" ({kept.difference})" if kept.difference else ""), style=COLOUR[kept.as_expected]))
         if kept.witness is not None and kept.as_expected is not Truth.YES:
+            operands = ", ".join(f"{name} = {value:#x}" for name, value in kept.witness.operands if value)
+            if operands:
+                console.print(f"  {operands}", markup=False)
             _state(console, kept.witness)
-    if any(kept.found == "holds" for kept in report.invariants):
+    if quiet:
+        told = f"{plural(len(quiet), 'sentence')} about steps {'holds' if len(quiet) == 1 else 'hold'}: {', '.join(quiet)}"
+        console.print(Text(told, style=COLOUR[Truth.YES]))
+        told = "each is asked of every single step that it names, from any state in which the invariants hold that always do"
+        console.print(told, style="dim")
+    if any(kept.found == "holds" and not kept.about for kept in report.invariants):
         told = "invariants are proved together by induction over instructions in every mode, trap entries, interrupts and inputs"
         console.print(f"{told}, from reset; state without a declared reset value begins as anything legal", style="dim")
 

@@ -110,6 +110,8 @@ def _unseen(machine: m.Machine, claims: Sequence[Claim], hides: bool) -> Iterato
     memory = claims[0].memory
     if declared and memory != "translated":
         others = "theorems of this report" if any(claim.memory == "translated" for claim in claims) else "--memory translated"
+        told = {step.partition("(")[0] for kept in machine.invariants.values() for step in kept.steps}
+        others = f"the sentences about them, {others}" if told & {*machine.translations, *machine.protections} else others
         why = f"memory is a {'view' if memory == 'view' else 'view for each mode'} that the monitor makes"
         yield Unseen(", ".join(declared), why, f"{others}, popek diff")
     entries = [f"entry of {name}" for name in machine.trap_stacks]

@@ -21,7 +21,7 @@ from popek_checker.solver.sharing import Shared
 from popek_checker.solver.smt import Smt, kept_solver
 from popek_checker.virtualizability.decide import Item, items
 from popek_checker.virtualizability.sentences import accesses_memory, answer, decided, goal_of, made_step, spoken_of, unsaid
-from popek_checker.virtualizability.stated import DECLARED, satisfied, watched
+from popek_checker.virtualizability.stated import DECLARED, beside, satisfied, watched
 from popek_checker.virtualizability.steps import Step, candidates, step, translations_write
 from popek_checker.virtualizability.theorems import compared, named
 from popek_checker.virtualizability.verdict import InvariantResult, Row, Truth, Witness
@@ -57,7 +57,8 @@ class Proof:
 def prove(machine: m.Machine, timeout: float, executor: Executor | None = None, cache: Cache | None = None) -> Proof:
     """Every invariant of the machine, and every declared set of values."""
     stated = {name: kept for name, kept in machine.invariants.items() if not kept.about}
-    unseen = {name: _unseen(machine, kept) for name, kept in machine.invariants.items()}
+    driven = translations_write(machine)
+    unseen = {name: _unseen(machine, kept, driven) for name, kept in machine.invariants.items()}
     sets = tuple(DECLARED + name for name, scalar in machine.scalars.items() if scalar.legal is not None)
     found: dict[str, tuple[tuple[str, ...], list[Row]]] = {}
     proved: tuple[str, ...] = ()
@@ -86,11 +87,11 @@ def prove(machine: m.Machine, timeout: float, executor: Executor | None = None, 
     return Proof(tuple(results), tuple((name, tuple(sorted(left))) for name, left in steps if left))
 
 
-def _unseen(machine: m.Machine, kept: m.Invariant) -> str:
-    """Why the induction says nothing of an invariant: translation changes what it speaks of, which the view does not show."""
-    changed = sorted(translations_write(machine) & (spoken_of(machine, kept) if kept.about else watched(machine, [kept.name])))
-    if kept.about and not any(accesses_memory(machine, label) for label in kept.steps):
+def _unseen(machine: m.Machine, kept: m.Invariant, driven: set[str]) -> str:
+    """Why nothing is said of an invariant: translation writes some of what it speaks of, which the view does not show."""
+    if not driven or kept.about and not any(accesses_memory(machine, label) for label in kept.steps):
         return ""
+    changed = sorted(driven & (spoken_of(machine, kept) if kept.about else watched(machine, [kept.name])))
     return f"address translation writes {', '.join(changed)}, and is not followed" if changed else ""
 
 
@@ -156,6 +157,7 @@ def _witness(machine: m.Machine, kept: m.Invariant, premises: Sequence[str], ite
     if model is None:
         return None
     operands = operands_of(made.operands, model) if made.operands is not None else ()
+    operands += tuple((given, model.value(term)) for given, term in beside(machine, kept, made).items())
     ended = result(made.copy, model) if kept.about == "of" else "breaks it"
     return Witness(f"invariant {name}", (item.label,), operands, (ended,), tuple(cells_of(machine, [made.copy], model)))
 
@@ -184,6 +186,7 @@ def _result(
         "; ".join(filter(None, (found.difference, idle))),
         "; ".join(f"{label}: {reason}" for label, reason in unknown.items()),
         _witness(machine, kept, premises, _item(machine, guilty[0]), timeout) if guilty else None, kept.once,
+        kept.about,
     )  # fmt: skip
 
 
@@ -195,4 +198,4 @@ def _item(machine: m.Machine, row: Row) -> Item:
 
 def _not_asked(kept: m.Invariant, why: str) -> InvariantResult:
     """One that was not asked of any step: neither proved nor refuted."""
-    return InvariantResult(kept.name, kept.words, "unknown", (), (), kept.expect.kind, Truth.UNKNOWN, "", why, None, kept.once)
+    return InvariantResult(kept.name, kept.words, "unknown", (), (), kept.expect.kind, Truth.UNKNOWN, "", why, None, kept.once, kept.about)

@@ -65,6 +65,14 @@ def endings(machine: m.Machine, kept: m.Invariant, made: Step) -> Iterator[tuple
                 yield where, _raised(made, ending.cause.name, payload)
 
 
+def beside(machine: m.Machine, kept: m.Invariant, made: Step) -> dict[str, Term]:
+    """What a sentence can name beside the state and the operands of an instruction: parameters, what a trap or an access is about."""
+    names, _ = _parameters(machine, kept)
+    if made.operands is None and kept.about:
+        names |= {**made.locals, **made.special}
+    return {name: term for name, term in names.items() if not term.is_const and term.width}
+
+
 def _raised(made: Step, cause: str, payload: Sequence[Term]) -> Term:
     """The step raises this cause; with this payload, as far as it is given."""
     raised = (trap for trap in made.copy.outcome.traps if trap.cause == cause)

@@ -222,7 +222,8 @@ class InvariantResult:
     """An invariant clause of the machine: kept by reset and every step (`holds`), broken by some (`fails`), or `unknown`.
 
     `premises` are the other invariants that every step was taken to begin under: all that hold are proved together. `broken`
-    names the steps that break it, each from a state under those premises, shown by `witness` for the first.
+    names the steps that break it, each from a state under those premises, shown by `witness` for the first. `about` is `after`
+    or `of` for a sentence about single steps, which may hold and yet not be as expected: it says nothing of a step that it names.
     """
 
     name: str
@@ -236,6 +237,7 @@ class InvariantResult:
     reason: str = ""
     witness: Witness | None = None
     once: bool = False
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
