@@ -34,6 +34,7 @@ from popek_grammar.meaning.terms import Term
 CHUNK = 12
 """Steps handed to a worker at a time."""
 
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Work for one worker: steps, the invariants that are asked of them, and those that they begin under."""
@@ -89,7 +90,7 @@ def prove(machine: m.Machine, timeout: float, executor: Executor | None = None, 
 
 def _unseen(machine: m.Machine, kept: m.Invariant, driven: set[str]) -> str:
     """Why nothing is said of an invariant: translation writes some of what it speaks of, which the view does not show."""
-    if not driven or kept.about and not any(accesses_memory(machine, label) for label in kept.steps):
+    if not driven or (kept.about and not any(accesses_memory(machine, label) for label in kept.steps)):
         return ""
     changed = sorted(driven & (spoken_of(machine, kept) if kept.about else watched(machine, [kept.name])))
     return f"address translation writes {', '.join(changed)}, and is not followed" if changed else ""
@@ -198,4 +199,6 @@ def _item(machine: m.Machine, row: Row) -> Item:
 
 def _not_asked(kept: m.Invariant, why: str) -> InvariantResult:
     """One that was not asked of any step: neither proved nor refuted."""
-    return InvariantResult(kept.name, kept.words, "unknown", (), (), kept.expect.kind, Truth.UNKNOWN, "", why, None, kept.once, kept.about)
+    return InvariantResult(
+        kept.name, kept.words, "unknown", (), (), kept.expect.kind, Truth.UNKNOWN, "", why, None, kept.once, kept.about
+    )

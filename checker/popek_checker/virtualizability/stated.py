@@ -66,7 +66,7 @@ def endings(machine: m.Machine, kept: m.Invariant, made: Step) -> Iterator[tuple
 
 
 def beside(machine: m.Machine, kept: m.Invariant, made: Step) -> dict[str, Term]:
-    """What a sentence can name beside the state and the operands of an instruction: parameters, what a trap or an access is about."""
+    """What a sentence can name beside state and operands: its parameters, what a trap or an access is about."""
     names, _ = _parameters(machine, kept)
     if made.operands is None and kept.about:
         names |= {**made.locals, **made.special}

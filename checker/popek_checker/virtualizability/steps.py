@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from popek_checker.virtualizability.copies import Copy, pieces, start
 from popek_checker.virtualizability.decide import Item, item_operands, items
 from popek_grammar import machine as m
-from popek_grammar.elaborate.sentences import ENTRY, INPUTS, INTERRUPT, RESET, called, kind_of
+from popek_grammar.elaborate.sentences import ENTRY, INPUTS, INTERRUPT, called, kind_of
 from popek_grammar.examine.effects import nodes, stored
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Run
@@ -121,9 +121,7 @@ def _entry(machine: m.Machine, item: Item, before: State) -> Step | None:
     cause = machine.causes.find(item.part)
     code = t.const(cause.code, machine.causes.code_width)
     special = {"next_pc": following, "cause.code": code, "cause.interrupt": t.boolean(cause.interrupt), **payload}
-    return Step(
-        item.instruction, item.part, _taken(machine, before, run.state, reached, tuple(run.assumptions)), special=special
-    )
+    return Step(item.instruction, item.part, _taken(machine, before, run.state, reached, tuple(run.assumptions)), special=special)
 
 
 def _first(found: Sequence[tuple[Term, m.CauseDef]], name: str) -> Term:

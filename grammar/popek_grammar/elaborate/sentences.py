@@ -10,7 +10,7 @@ from lark import Token, Tree
 
 from popek_grammar import machine as m
 from popek_grammar.elaborate.causes import access_scope
-from popek_grammar.elaborate.context import Context, words
+from popek_grammar.elaborate.context import Context
 from popek_grammar.elaborate.directions import condition
 from popek_grammar.elaborate.statements import cause
 
@@ -131,11 +131,11 @@ def _common(scopes: Sequence[Mapping[str, m.Type]]) -> dict[str, m.Type]:
     return {name: type_ for name, type_ in first.items() if all(other.get(name) == type_ for other in others)}
 
 
-def ending(ctx: Context, line: Tree[Token], source: str) -> m.Ending:
-    """`raises CAUSE when E`, `traps when E` or `completes when E`."""
+def ending(ctx: Context, line: Tree[Token], said: str) -> m.Ending:
+    """`raises CAUSE when E`, `traps when E` or `completes when E`, with the author's words."""
     first, when = line.children
-    made = condition(ctx, when)  # type: ignore[arg-type]
-    said = words(source, line)
+    assert when is not None, "the grammar wants a condition"
+    made = condition(ctx, when)
     if line.data == "raises":
         assert isinstance(first, Tree)
         return m.Ending("raises", cause(ctx, first), made, said)

@@ -46,7 +46,7 @@ class Theorem:
 
 @record
 class Ending:
-    """In states in which `when` holds, a step `raises` this cause (with this payload, as far as it is given), `traps`, or `completes`."""
+    """Where `when` holds a step `raises` this cause (with this payload, as far as it is given), `traps`, or `completes`."""
 
     kind: str
     cause: Cause | None

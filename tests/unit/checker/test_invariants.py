@@ -210,7 +210,9 @@ def test_the_library_states_what_manuals_say() -> None:
 
     Sentences about steps may stand together under the words of the first.
     """
-    texts = [re.sub(r"^(override )?invariant \w+ (after|of) .*", "", path.read_text(), flags=re.M) for path in SPEC.rglob("*.isa")]
+    texts = [
+        re.sub(r"^(override )?invariant \w+ (after|of) .*", "", path.read_text(), flags=re.M) for path in SPEC.rglob("*.isa")
+    ]
     stated = [
         block for text in texts for block in re.findall(r"((?:^///.*\n)*)^(?:override )?invariant (\w+)", text, re.MULTILINE)
     ]

@@ -72,7 +72,8 @@ RAISES = "invariant i of ret { raises ill when m == U; completes when m == S }"
 PAYLOAD = "invariant i of sys { raises call(n) when true }"
 OPERANDS = "invariant i after put { A[a] == zext(x); ie == old(ie) }"
 COMMON = "invariant i of put, get { traps when x == 64 - 1 and a == 3 and on == 0 and m == U; expect fails { get } }"
-PAGES = "invariant i of pages { traps when entry.V == 0; traps when entry.U == 0; traps when access in {store, rmw} and entry.W == 0 }"
+WRITTEN = "traps when access in {store, rmw} and entry.W == 0"
+PAGES = f"invariant i of pages {{ traps when entry.V == 0; traps when entry.U == 0; {WRITTEN} }}"
 KEYS = "invariant i of keys { traps when key[pa[7:6]][0] == 1 and acting == U and not implicit; completes when implicit }"
 ANY = "invariant i(n: bits(2)) once { key[n] != 3 or n == 2 }"
 
@@ -130,7 +131,10 @@ def test_one_is_no_premise_of_another() -> None:
     [
         ("invariant i after sys { pc == 0 }", "says nothing of sys, which never completes"),
         ("invariant i after ret, sys { pc == old(saved) }", "says nothing of sys"),
-        ("invariant i of ret { raises ill when m == U; raises mem when m == S and m == U }", "`raises mem when m == S and m == U`"),
+        (
+            "invariant i of ret { raises ill when m == U; raises mem when m == S and m == U }",
+            "`raises mem when m == S and m == U`",
+        ),
         ("invariant i of ret { raises ill when false }", "says nothing of ret"),
         ("invariant i after interrupt(tick) { m == S }\ninvariant never { ie == 0 }", ""),
     ],
@@ -198,7 +202,7 @@ def test_what_translation_writes_is_unknown_of_accesses() -> None:
         ("invariant i after pages { m == S }", "E0459", "of pages { traps when .. }"),
         ("invariant i of pages(write) { traps when true }", "E0201", ""),
         ("invariant i of entry { traps when true }", "E0459", "after entry { .. }"),
-        ("invariant i of ret { m == S }", "E0459", "raises CAUSE when E"),
+        ("invariant i of ret { m == S }", "E0459", "`raises CAUSE when E`"),
         ("invariant i after ret { traps when m == U }", "E0459", "invariant i of INSTRUCTION { traps when m == U }"),
         ("invariant i { raises ill when m == U }", "E0459", "raises ill when m == U"),
         ("invariant i once after ret { m == S }", "E0459", "leave out `once`"),
@@ -269,7 +273,8 @@ def test_formatting_keeps_what_is_said() -> None:
 
 SLIPS = [
     ("riscv/riscv.isa", "rv64", "riscv/traps.isa", "  leave  mstatus.SPIE = 1\n", "\n", "after_sret", "sret"),
-    ("riscv/riscv.isa", "rv32", "riscv/traps.isa", "MEI > MSI > MTI > SEI", "MSI > MEI > MTI > SEI", "external_first", "interrupt"),
+    ("riscv/riscv.isa", "rv32", "riscv/traps.isa", "MEI > MSI > MTI > SEI", "MSI > MEI > MTI > SEI", "external_first",
+     "interrupt"),
     ("riscv/riscv.isa", "rv64", "riscv/memory.isa", "u == 0 or mstatus.SUM == 1 and k != fetch", "true", "user_pages", "Sv39"),
     ("riscv/riscv.isa", "rv32", "riscv/memory.isa", "store => w == 1", "store => r == 1", "page_rights", "Sv32"),
     ("riscv/riscv.isa", "rv64", "riscv/system.isa", "trap breakpoint(pc)", "trap breakpoint(0)", "breakpoints", "ebreak"),
@@ -278,14 +283,19 @@ SLIPS = [
     ("riscv/landing_pads.isa", "rv64", "riscv/landing_pads.isa", "  save   elp            -> previous.MPELP\n",
      "  save   elp            -> mstatus.SPELP\n", "trap_keeps_elp", "entry"),
     ("mips/mips.isa", "r3000", "mips/cp0.isa", "  save    c0_status.KUp    -> c0_status.KUo\n", "\n", "status_pushed", "entry"),
-    ("mips/mips.isa", "mips32", "mips/cp0.isa", "    linked = 0\n    if c0_status.ERL", "    if c0_status.ERL", "after_eret", "eret"),
+    ("mips/mips.isa", "mips32", "mips/cp0.isa", "    linked = 0\n    if c0_status.ERL", "    if c0_status.ERL",
+     "after_eret", "eret"),
     ("x86/ia32.isa", "base", "x86/segments.isa", "seg[s].P == 0 or not in_limit", "not in_limit", "segment_checks", "segments"),
     ("x86/svm.isa", "nested", "x86/svm_switch.isa", "  mode = root\n  gif = 0\n", "  mode = root\n", "guest_left", "entry"),
-    ("arm/armv7a.isa", "base", "arm/exceptions.isa", "then pc + 4 else pc + 8", "then pc + 4 else pc + 4", "entered_data_abort", "entry"),
-    ("s370/s370.isa", "base", "s370/storage.isa", "or not writes and key[block].F == 0", "or key[block].F == 0", "storage_protection",
+    ("arm/armv7a.isa", "base", "arm/exceptions.isa", "then pc + 4 else pc + 8", "then pc + 4 else pc + 4",
+     "entered_data_abort", "entry"),
+    ("s370/s370.isa", "base", "s370/storage.isa", "or not writes and key[block].F == 0", "or key[block].F == 0",
+     "storage_protection",
      "storage_keys"),
-    ("pdp10/ka10.isa", "ka10", "pdp10/ka10.isa", "va[17:10] > area.PROTECTION", "va[17:10] >= area.PROTECTION", "bounds", "relocation"),
-    ("m68k/m68000.isa", "mc68010", "m68k/exceptions.isa", "enter  sr = 0b00100 @", "enter  sr = sr[15] @ 0b0100 @", "supervisor_state",
+    ("pdp10/ka10.isa", "ka10", "pdp10/ka10.isa", "va[17:10] > area.PROTECTION", "va[17:10] >= area.PROTECTION", "bounds",
+     "relocation"),
+    ("m68k/m68000.isa", "mc68010", "m68k/exceptions.isa", "enter  sr = 0b00100 @", "enter  sr = sr[15] @ 0b0100 @",
+     "supervisor_state",
      "entry"),
 ]  # fmt: skip
 
