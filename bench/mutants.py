@@ -22,7 +22,8 @@ EACH = 4
 INTRODUCTION = """# Mutants
 
 One fault at a time in every shipped machine, in its first configuration, under its first claim. A fault is noticed by an error or
-a warning that was not there, or by a verdict of an instruction that changes. Tried here: every deletion of a `guard`, `save` or
+a warning that was not there, by a verdict of an instruction that changes, or by an invariant or a sentence about a step that no longer
+comes out as the text says. Tried here: every deletion of a `guard`, `save` or
 `warl` line, and {each} of each other kind in each machine, evenly over its text. Written by `python -m bench mutants`; with every
 fault, by `python -m bench mutants_all`.
 """
@@ -50,7 +51,7 @@ def tried(spec: str, each: int | None) -> tuple[str, list[Fate]]:
     claim, _ = main_claim(machine, Options(), list(machine.theorems.values()))
     chosen = tuple(faults(sources, each))
     with executor(2) as pool:
-        return f"{machine.name} ({config})", fates(Trial(dict(sources.texts), config, claim, chosen), pool, 16)
+        return f"{machine.name} ({config})", fates(Trial(dict(sources.texts), config, claim, chosen, stated=True), pool, 16)
 
 
 def faults(sources: SourceSet, each: int | None) -> list[Mutant]:
@@ -82,14 +83,15 @@ def document(found: dict[str, list[Fate]], each: int | None) -> Iterator[str]:
 
 
 def _by_kind(every: Sequence[Fate]) -> Iterator[str]:
-    yield "| kind | tried | noticed | by a diagnosis | by a verdict |\n| --- | --- | --- | --- | --- |"
+    yield "| kind | tried | noticed | by a diagnosis | by a verdict | by an invariant |\n| --- | --- | --- | --- | --- | --- |"
     for kind in ("deleted", *KINDS):
         those = [fate for fate in every if fate.mutant.kind == kind]
         noticed = [fate for fate in those if fate.noticed]
-        said = sum(not fate.how.startswith("verdict") for fate in noticed)
+        by = Counter(fate.how.split()[0] for fate in noticed)
+        said = by["error"] + by["warning"]
         if those:
             share = f"{len(noticed)} ({100 * len(noticed) // len(those)} %)"
-            yield f"| {kind} | {len(those)} | {share} | {said} | {len(noticed) - said} |"
+            yield f"| {kind} | {len(those)} | {share} | {said} | {by['verdict']} | {by['invariant']} |"
     yield ""
 
 

@@ -1,7 +1,7 @@
 """The mutation run: a machine's text with one fault at a time, and something must notice.
 
-A mutant is noticed by a diagnosis (an error, or a warning that was not there), or by a verdict that changes. One that
-nothing notices is listed with the reason: no instruction means anything else, or those that do keep their verdicts.
+A mutant is noticed by a diagnosis (an error, or a warning that was not there), by a verdict that changes, or, where that is asked
+too, by an invariant or a sentence about a step that no longer comes out as the text says. One that nothing notices is listed with the reason: no instruction means anything else, or those that do keep their verdicts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from popek_checker.mutation.faults import Mutant
 from popek_checker.solver.smt import Smt
 from popek_checker.virtualizability.decide import Item, decide, items, make_subject
-from popek_checker.virtualizability.verdict import Claim, Row
+from popek_checker.virtualizability.invariants import prove
+from popek_checker.virtualizability.verdict import Claim, Row, Truth
 from popek_grammar import machine as m
 from popek_grammar.elaborate import elaborate_with_problems
 from popek_grammar.text.diagnostics import SpecError
@@ -39,7 +40,7 @@ ASKED = frozenset({"theorem1", "theorem3", "exact"})
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of a mutant. `noticed` by a diagnosis or a verdict; else `how` is the reason why it makes no difference."""
+    """What became of a mutant. `noticed` by a diagnosis, a verdict or an invariant; else `how` says why it makes no difference."""
 
     mutant: Mutant
     noticed: bool
@@ -57,12 +58,13 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Mutants to try against one machine under one claim."""
+    """Mutants to try against one machine under one claim; `stated`: what no verdict notices is asked of the invariants."""
 
     texts: Mapping[str, str]
     config: str | None
     claim: Claim
     mutants: tuple[Mutant, ...]
+    stated: bool = False
 
 
 def fates(trial: Trial, executor: Executor | None = None, parts: int = 8) -> list[Fate]:
@@ -80,15 +82,16 @@ def run(trial: Trial) -> list[Fate]:
     base, known = elaborate_with_problems(load_texts(trial.texts), trial.config)
     assert base is not None, "the machine itself has errors"
     codes = {(p.code, p.message) for p in known}
-    judge = Judge(base, trial.claim)
+    judge = Judge(base, trial.claim, trial.stated)
     return [_fate(trial, mutant, judge, codes) for mutant in trial.mutants]
 
 
 class Judge:
     """Decides items of the machine as it is, once each, and of its mutants."""
 
-    def __init__(self, base: m.Machine, claim: Claim) -> None:
+    def __init__(self, base: m.Machine, claim: Claim, stated: bool = False) -> None:
         self.base, self.claim, self.smt, self.reach = base, claim, Smt(10), Reach(base)
+        self.stated = stated and bool(base.invariants)
         self._rows: dict[Item, Row] = {}
 
     def invariant(self, machine: m.Machine) -> tuple[m.Expr, ...]:
@@ -120,7 +123,9 @@ def _fate(trial: Trial, mutant: Mutant, judge: Judge, codes: set[tuple[str, str]
     if fresh:
         return Fate(mutant, True, f"{fresh[0].severity} {fresh[0].code}")
     assert machine is not None
-    return _verdicts(mutant, machine, judge)
+    fate = _verdicts(mutant, machine, judge)
+    name = broken(machine) if judge.stated and not fate.noticed and fate.how != ELSEWHERE else ""
+    return Fate(mutant, True, f"invariant {name}") if name else fate
 
 
 def _verdicts(mutant: Mutant, machine: m.Machine, judge: Judge) -> Fate:
@@ -137,6 +142,12 @@ def _verdicts(mutant: Mutant, machine: m.Machine, judge: Judge) -> Fate:
     if not moved:
         return Fate(mutant, False, UNSEEN)
     return Fate(mutant, False, f"{_label(moved[0])} means something else, with the same verdict ({len(moved)} in all)")
+
+
+def broken(machine: m.Machine) -> str:
+    """The first invariant or sentence that is not as the text expects; empty where all are."""
+    wrong = (kept.name for kept in prove(machine, 10).invariants if kept.as_expected is Truth.NO)
+    return next(wrong, "")
 
 
 class Reach:

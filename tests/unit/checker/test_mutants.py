@@ -118,3 +118,21 @@ def test_most_faults_of_a_small_machine_are_noticed() -> None:
     assert sum(fate.noticed for fate in found) >= 11
     assert all(fate.survives for fate in found if not fate.noticed)
     assert {fate.mutant.kind for fate in found if fate.noticed} >= {"deleted", "wrong mode", "wrong cause", "wrong field saved"}
+
+
+def test_an_invariant_notices_what_no_verdict_does() -> None:
+    """A save that goes, a priority that is swapped: with the sentences that a manual would have, they are noticed."""
+    stated = SMALL + (
+        "invariant cause after entry, interrupt { why == zext(cause.code) }\n"
+        "invariant kept after entry { flag == 0; sp == old(pc); m == S }\n"
+    )
+    sources = load_texts({"t.isa": stated})
+    machine = elaborate(sources)
+    claim, _ = main_claim(machine, Options(), [])
+    chosen = tuple(replacements(sources))
+    quiet = fates(Trial(dict(sources.texts), None, claim, chosen))
+    told = fates(Trial(dict(sources.texts), None, claim, chosen, stated=True))
+    by = {fate.mutant.shown: fate.how for fate in told if fate.how.startswith("invariant")}
+    assert by
+    assert all(not one.noticed for one, other in zip(quiet, told, strict=True) if other.mutant.shown in by)
+    assert all(one.how == other.how for one, other in zip(quiet, told, strict=True) if other.mutant.shown not in by)
