@@ -22,8 +22,8 @@ EACH = 4
 INTRODUCTION = """# Mutants
 
 One fault at a time in every shipped machine, in its first configuration, under its first claim. A fault is noticed by an error or
-a warning that was not there, by a verdict of an instruction that changes, or by an invariant or a sentence about a step that no longer
-comes out as the text says. Tried here: every deletion of a `guard`, `save` or
+a warning that was not there, by a verdict of an instruction that changes, or by an invariant or a sentence about a step that no
+longer comes out as the text says. Tried here: every deletion of a `guard`, `save` or
 `warl` line, and {each} of each other kind in each machine, evenly over its text. Written by `python -m bench mutants`; with every
 fault, by `python -m bench mutants_all`.
 """

@@ -1,7 +1,8 @@
 """The mutation run: a machine's text with one fault at a time, and something must notice.
 
-A mutant is noticed by a diagnosis (an error, or a warning that was not there), by a verdict that changes, or, where that is asked
-too, by an invariant or a sentence about a step that no longer comes out as the text says. One that nothing notices is listed with the reason: no instruction means anything else, or those that do keep their verdicts.
+A mutant is noticed by a diagnosis (an error, or a warning that was not there), by a verdict that changes, or, where that is
+asked too, by an invariant or a sentence about a step that no longer comes out as the text says. One that nothing notices is
+listed with the reason: no instruction means anything else, or those that do keep their verdicts.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ ASKED = frozenset({"theorem1", "theorem3", "exact"})
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of a mutant. `noticed` by a diagnosis, a verdict or an invariant; else `how` says why it makes no difference."""
+    """What became of a mutant. `noticed` by a diagnosis, a verdict, an invariant; else `how` says why it makes no difference."""
 
     mutant: Mutant
     noticed: bool

@@ -37,7 +37,9 @@ state {
 }
 causes (info: bits(8)) { ill = 0; call = 1; mem = 2; interrupt tick = 3; interrupt tock = 4 }
 fault f { fetch, load, store, rmw => mem(va) }
-trap_stack T { vector = 0x10; save pc -> saved; save m -> pm; save ie -> pie; record word = cause.info; enter m = S; enter ie = 0 }
+trap_stack T { vector = 0x10; save pc -> saved; save m -> pm; save ie -> pie; record word = cause.info;
+  enter m = S; enter ie = 0
+}
 interrupts { pending line @ 0b000; level T : tick > tock when ie == 1 }
 instr ret { enc 00000101 00000000; asm "ret"; guard m == S else trap ill; do { return_from T } }
 instr sys { enc 00000110 n:8; asm "sys {n}"; do { trap call(n) } }
