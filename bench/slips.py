@@ -33,7 +33,8 @@ CORPUS = Path(__file__).with_name("slips.toml")
 class Slip:
     """In `file`, `was` becomes `is_`. `config` is looked at first; `source` is where the slip was reported.
 
-    `unnoticed` says why neither `lint` nor `check` sees it, where that is so.
+    `unnoticed` says why neither `lint` nor `check` sees it, where that is so; `unconfirmed` names those of its sources that could
+    not be looked up when the corpus was last gone through.
     """
 
     spec: str
@@ -45,6 +46,7 @@ class Slip:
     source: str
     config: str = ""
     unnoticed: str = ""
+    unconfirmed: str = ""
 
     def applied(self, texts: dict[str, str]) -> dict[str, str]:
         """The texts of the specification with the slip; ValueError where `was` does not stand in its file exactly once."""
@@ -174,6 +176,11 @@ said is the first warning, the first theorem or invariant that does not come out
 """
 
 
+SOURCES = """The threads and advisories have been looked up and say what is put into the text. Those that could not be found, named here as
+they were noted down, are:
+"""
+
+
 def report(path: Path) -> None:
     """Tries every slip, prints what is noticed as it comes, and writes the document."""
     done: list[Noticed] = []
@@ -197,4 +204,9 @@ def document(done: Sequence[Noticed]) -> Iterator[str]:
     for one in done:
         if not one.alone:
             yield f"- {Path(one.slip.spec).stem}: {one.slip.what} ({one.slip.kind}). {one.slip.unnoticed}".rstrip()
+    yield "\n## Sources\n"
+    yield SOURCES
+    for one in done:
+        if one.slip.unconfirmed:
+            yield f"- {one.slip.what}: {one.slip.unconfirmed}"
     yield ""

@@ -48,8 +48,7 @@ def test_a_slip_whose_place_is_gone_is_an_error(shelf: Shelf) -> None:
     [
         ("SSM completes in problem state", "", "supervisor_in_problem (base)", "SSM"),
         ("RRB does not reset the reference bit", "", "control_sensitive (base)", "RRB"),
-        ("ERET does not leave the error level", "", "exception_level (mips32)", "eret"),
-        ("EPC is the delay slot, not the branch before it", "", "", "entry of"),
+        ("EPC is the delay slot, not the branch before it", "", "epc (r3000)", "entry of"),
         ("a CSR that does not exist raises nothing", "error E0453", "error E0453", "does not load"),
     ],
 )
