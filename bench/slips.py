@@ -176,7 +176,7 @@ said is the first warning, the first theorem or invariant that does not come out
 """
 
 
-SOURCES = """The threads and advisories have been looked up and say what is put into the text. Not found, and named as they were noted:
+SOURCES = """The threads and advisories have been looked up and say what is put into the text. Not found, named as noted:
 """
 
 

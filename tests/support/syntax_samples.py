@@ -142,6 +142,13 @@ fn none() -> bits(3) { return 1 }
 region main at 0x80000000 size 1 << 20 : ram
 region uart at UART size 0x100 : io uart16550 when XLEN == 64
 placement { let k : bits(5); host l = l + k; host b = b; where l + b <= 10; memory ram at k size 10 }
+invariant mprv once when S { mode == M or mstatus.MPRV == 0; expect fails { mret, entry(svc) } }
+invariant parts(i: bits(4), m: mode) { seg[i].P == 1; m != U }
+invariant returned after mret, csrrw(satp), entry when S { mstatus.MPIE == old(mstatus.MIE) }
+invariant refused of lmsw, Sv39(load) {
+  raises illegal_instruction(insn) when mode != M
+  traps when mode == U; completes when mode == M
+}
 theorem u_mode {
   for S at U
   config rv32, both

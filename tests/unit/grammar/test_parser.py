@@ -64,6 +64,7 @@ def test_every_construct_parses() -> None:
         "fault_kind", "fragment", "operands", "alias", "otherwise", "length", "trap_stack", "delegate", "interrupts",
         "translation", "walk", "protection", "placement", "theorem", "expect_exactly", "program", "override", "fields_assign",
         "match_stmt", "match_expr", "for_stmt", "choose", "unspecified", "slice_from", "return_from", "acting", "function",
+        "invariant", "about", "kept", "raises", "ends",
     }  # fmt: skip
 
 
