@@ -21,7 +21,7 @@ from popek_checker.solver.sharing import Shared
 from popek_checker.solver.smt import Smt, kept_solver
 from popek_checker.virtualizability.decide import Item, items
 from popek_checker.virtualizability.sentences import accesses_memory, answer, decided, goal_of, made_step, spoken_of, unsaid
-from popek_checker.virtualizability.stated import DECLARED, beside, satisfied, watched
+from popek_checker.virtualizability.stated import DECLARED, beginning, beside, satisfied, untouched, watched
 from popek_checker.virtualizability.steps import Step, candidates, step, translations_write
 from popek_checker.virtualizability.theorems import compared, named
 from popek_checker.virtualizability.verdict import InvariantResult, Row, Truth, Witness
@@ -130,21 +130,22 @@ def broken(machine: m.Machine, made: Step, premises: Sequence[str], asked: Seque
 
     `premises` are what the step begins under, with the invariant itself. Reset begins under nothing.
     """
-    before, after = made.copy.before, made.copy.after
-    at_start = {name: satisfied(machine, before, name) for name in (*premises, *asked)}
     begins = made.name == called(RESET, machine.instructions)
-    given = [] if begins else [at_start[name] for name in premises]
     goals: dict[str, Term] = {}
     for name in asked:
         if begins and name in machine.invariants and machine.invariants[name].once:
             continue
-        then = satisfied(machine, after, name)
+        if not begins and untouched(machine, made, name):
+            goals[name] = t.FALSE
+            continue
+        then = satisfied(machine, made.copy.after, name)
         if begins:
             goals[name] = t.and_(*made.copy.facts, t.not_(then))
-        elif then is at_start[name]:
+        elif then is beginning(machine, name).term:
             goals[name] = t.FALSE
         else:
-            goals[name] = t.and_(*made.copy.facts, *given, at_start[name], made.copy.ok, t.not_(then))
+            given = (beginning(machine, each).term for each in (*premises, name))
+            goals[name] = t.and_(*made.copy.facts, *given, made.copy.ok, t.not_(then))
     return goals
 
 

@@ -16,7 +16,7 @@ from popek_checker.solver.sharing import Shared
 from popek_checker.solver.smt import Smt, Status, kept_solver
 from popek_checker.virtualizability.accesses import ACCESSES, access
 from popek_checker.virtualizability.decide import Item, items
-from popek_checker.virtualizability.stated import contradicted, endings, satisfied
+from popek_checker.virtualizability.stated import beginning, contradicted, endings
 from popek_checker.virtualizability.steps import Step, step
 from popek_checker.virtualizability.verdict import Finding, Row, Truth
 from popek_grammar import machine as m
@@ -116,7 +116,7 @@ def goal_of(machine: m.Machine, name: str, made: Step, premises: Sequence[str]) 
     wrong = contradicted(machine, machine.invariants[name], made)
     if wrong is t.FALSE:
         return wrong
-    return t.and_(*made.copy.facts, *(satisfied(machine, made.copy.before, each) for each in premises), wrong)
+    return t.and_(*made.copy.facts, *(beginning(machine, each).term for each in premises), wrong)
 
 
 def answer(name: str, goal: Term, smt: Smt) -> Finding:

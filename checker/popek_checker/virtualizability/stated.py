@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
-from popek_checker.virtualizability.copies import start
+from popek_checker.virtualizability.copies import Same, start
 from popek_checker.virtualizability.steps import Step
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
@@ -26,11 +28,42 @@ def satisfied(machine: m.Machine, state: State, name: str) -> Term:
     return holding(machine, machine.invariants[name], state)
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What an invariant says of the state before any step, and the scalars and arrays that it speaks of."""
+
+    term: Term
+    watched: frozenset[str]
+
+
+@lru_cache(maxsize=4)
+def _beginnings(_: Same) -> dict[str, Beginning]:
+    return {}
+
+
+def beginning(machine: m.Machine, name: str) -> Beginning:
+    """The same for every step: all begin in the state in which everything is free."""
+    known = _beginnings(Same(machine))
+    if name not in known:
+        term = satisfied(machine, start(machine, None, ""), name)
+        free = {leaf.name for leaf in t.free([term])}
+        known[name] = Beginning(term, frozenset(free & {*machine.scalars, *machine.arrays}))
+    return known[name]
+
+
 def watched(machine: m.Machine, names: Iterable[str]) -> set[str]:
     """The scalars and arrays that invariants speak of."""
-    state = start(machine, None, "")
-    found = {leaf.name for leaf in t.free(satisfied(machine, state, name) for name in names)}
-    return found & {*machine.scalars, *machine.arrays}
+    return {piece for name in names for piece in beginning(machine, name).watched}
+
+
+def untouched(machine: m.Machine, made: Step, name: str) -> bool:
+    """Whether a step leaves all that an invariant speaks of as it was, as the terms alone show."""
+    before, after = made.copy.before, made.copy.after
+    pieces = beginning(machine, name).watched
+    return all(
+        after.scalars[piece] is before.scalars[piece] if piece in machine.scalars else after.arrays[piece] is before.arrays[piece]
+        for piece in pieces
+    )
 
 
 def holding(machine: m.Machine, kept: m.Invariant, state: State, before: Step | None = None) -> Term:
