@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from popek_grammar.text.parser import parse_text
+
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
@@ -35,6 +37,8 @@ def test_every_slip_changes_one_place_of_a_shipped_text(shelf: Shelf) -> None:
             name for name in texts if Path(name).as_posix().endswith(slip.file)
         ]
         assert all(changed[name].count("\n") >= text.count("\n") for name, text in texts.items())
+        (name,) = [name for name in texts if changed[name] != texts[name]]
+        assert parse_text(changed[name], name).tree.children, "a slip is text that parses"
 
 
 def test_a_slip_whose_place_is_gone_is_an_error(shelf: Shelf) -> None:
