@@ -127,7 +127,7 @@ def _found(
     one = Piece(machine, smt, piece, element)
     readers = (each for group in (lambda: known, entries) for each in group() if piece.name in each.reads)
     reads = next((each.item.label for each in readers if one.is_read(each)), "")
-    left = ("reads",) if one.undecided and not reads else ()
+    left: tuple[str, ...] = ("reads",) if one.undecided and not reads else ()
     one.undecided = False
     writers = [each for each in known if piece.name in each.writes]
     sets = next((each.item.label for each in writers if one.is_set(each)), "")
