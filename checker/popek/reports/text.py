@@ -184,5 +184,6 @@ def _theorem(theorem: TheoremResult, scope: str) -> Text:
     given = f" given {' and '.join(claim.invariant)}" if claim.invariant else ""
     under = f", placement {claim.placement}" if claim.placement else ""
     shown = f"{theorem.show} for {claim.guest} at {claim.host}{memory}{under}{given}"
-    line = f"theorem {theorem.name}{scope}: {shown}: {theorem.found}{names}: {told}"
+    found = "exactly" if theorem.expected == "exactly" and names else theorem.found  # a class is had, not failed
+    line = f"theorem {theorem.name}{scope}: {shown}: {found}{names}: {told}"
     return Text(line + (f" ({theorem.difference})" if theorem.difference else ""), style=style)

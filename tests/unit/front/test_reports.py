@@ -83,6 +83,16 @@ def result(name: str, truth: Truth) -> TheoremResult:
     return TheoremResult(name, "theorem1", CLAIM, "holds", "unknown", (), truth, "unknown: hard")
 
 
+def test_a_class_is_had_and_a_theorem_fails() -> None:
+    made = result("of a theorem", Truth.YES)
+    of_class = replace(made, name="of a class", show="privileged", expected="exactly", found="fails", names=("a",))
+    broken = replace(made, expected="fails", found="fails", names=("a",))
+    told = " ".join(text.write([report(theorems=(of_class, broken))]).split())
+    assert "theorem of a class: privileged" in told
+    assert "exactly {a}: as expected" in told
+    assert "fails {a}: as expected" in told
+
+
 def test_sarif_has_a_kind_for_it() -> None:
     """Not a failure of any level: `open`, SARIF 2.1.0 section 3.27.9."""
     found = report(UNDECIDED, HOLE, theorems=(result("t", Truth.UNKNOWN), result("u", Truth.NO)))
