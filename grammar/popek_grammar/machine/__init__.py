@@ -42,6 +42,7 @@ from popek_grammar.machine.instructions import (
 )
 from popek_grammar.machine.machine import Machine
 from popek_grammar.machine.memory import Held, Mapped, Placement, Protection, Translation
+from popek_grammar.machine.monitors import Monitor, Replaced
 from popek_grammar.machine.places import ConcatPlace, ElementPlace, Place, RegisterPlace, ScalarPlace, SlicePlace
 from popek_grammar.machine.platform import CLOCK_MASK, Clock, Devicetree, Region, Wire
 from popek_grammar.machine.state import Array, CsrSpace, Field, FieldKind, Modes, Register, Role, Scalar
@@ -118,6 +119,7 @@ __all__ = [
     "Member",
     "Mode",
     "Modes",
+    "Monitor",
     "Next",
     "Operand",
     "OperandKind",
@@ -131,6 +133,7 @@ __all__ = [
     "Region",
     "Register",
     "RegisterPlace",
+    "Replaced",
     "Resize",
     "Return",
     "ReturnFrom",

@@ -9,6 +9,7 @@ from popek_grammar.machine.claims import Invariant, Theorem
 from popek_grammar.machine.expressions import Expr
 from popek_grammar.machine.instructions import Alias, FragmentInfo, Function, Instruction, Layout, Length, OperandKind
 from popek_grammar.machine.memory import Mapped, Placement, Protection, Translation
+from popek_grammar.machine.monitors import Monitor
 from popek_grammar.machine.platform import Clock, Devicetree, Region
 from popek_grammar.machine.state import Array, CsrSpace, Modes, Register, Scalar
 from popek_grammar.machine.statements import Cause, Stmt
@@ -73,6 +74,7 @@ class Machine:
     elf: int | None = None
     mapped: tuple[Mapped, ...] = ()
     invariants: Mapping[str, Invariant] = field(default_factory=dict)
+    monitors: Mapping[str, Monitor] = field(default_factory=dict)
 
     @property
     def setting(self) -> str:
