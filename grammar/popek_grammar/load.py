@@ -50,13 +50,15 @@ def machine_and_key(path: str, config: str | None = None, parameters: Mapping[st
 def lint_machine(path: str, config: str | None = None) -> tuple[list[Diagnostic], SourceSet]:
     """All errors and warnings of a file, in every configuration unless one is named, and the texts to show them in.
 
+    Of a text of monitors: in those that they are for.
+
     What several configurations find is reported once; a note names them when they are not all.
     """
-    from popek_grammar.elaborate import configurations, elaborate_with_problems
+    from popek_grammar.elaborate import elaborate_with_problems, monitored
     from popek_grammar.text.diagnostics import Note
 
     sources = _closure(path).parsed
-    names = [config] if config is not None else configurations(sources)
+    names = [config] if config is not None else monitored(sources)
     found: dict[Diagnostic, list[str]] = {}
     for name in names:
         for problem in dict.fromkeys(elaborate_with_problems(sources, name)[1]):
@@ -71,10 +73,10 @@ def lint_machine(path: str, config: str | None = None) -> tuple[list[Diagnostic]
 
 
 def configs_of(path: str) -> list[str]:
-    """The configurations that a file declares, the default first."""
-    from popek_grammar.elaborate import configurations
+    """The configurations that a file declares, the default first; of a text of monitors, those that they are for."""
+    from popek_grammar.elaborate import monitored
 
-    return configurations(_closure(path).parsed)
+    return monitored(_closure(path).parsed)
 
 
 def _closure(path: str) -> Closure:

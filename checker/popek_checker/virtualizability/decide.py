@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 
 from popek_checker.solver.smt import Smt, Status
@@ -232,8 +232,13 @@ def answer(smt: Smt, subject: Subject, question: str) -> tuple[Finding, Ask | No
 
 def satisfiable(smt: Smt, subject: Subject, question: str) -> tuple[Truth, Ask | None, str]:
     """Whether some ask of the question has a model; which one; or why that is not known."""
+    return first_found(smt, escalation(subject, question) if question in ESCALATES else subject.ask(question))
+
+
+def first_found(smt: Smt, asks: Iterable[Ask]) -> tuple[Truth, Ask | None, str]:
+    """Whether some of the asks has a model; which one; or why that is not known."""
     unknown = ""
-    for ask in escalation(subject, question) if question in ESCALATES else subject.ask(question):
+    for ask in asks:
         goal = t.and_(*ask.constraints)
         if goal is t.FALSE:
             continue

@@ -155,7 +155,7 @@ class Embedding:
 
     def memories(self, guest: State, host: State) -> tuple[State, State]:
         """Guest cell a is host cell base + a, for a below size; all else is each one's own."""
-        placed = self._memory(guest)
+        placed = self.moved(guest)
         if placed is None:
             return guest, host
         name, base, size = placed
@@ -172,7 +172,7 @@ class Embedding:
 
         return _with(guest, name, ArrayValue(array, guest_base)), _with(host, name, ArrayValue(array, host_base))
 
-    def _memory(self, guest: State) -> tuple[str, Term, Term] | None:
+    def moved(self, guest: State) -> tuple[str, Term, Term] | None:
         """Which memory lies at which base, and how much of it, in cells; None where it is not moved."""
         if not self.moves or self.placement is None or self.placement.memory is None:
             return None
@@ -190,7 +190,7 @@ class Embedding:
         return t.or_(*self._mismatches(bare, host, visible_only))
 
     def _mismatches(self, bare: Copy, host: Copy, visible_only: bool) -> Iterator[Term]:
-        moved = self._memory(bare.before)
+        moved = self.moved(bare.before)
         for name, scalar in self.machine.scalars.items():
             if self._asked(scalar, visible_only):
                 yield from self._scalar(name, bare, host)

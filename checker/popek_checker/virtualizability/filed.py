@@ -25,7 +25,7 @@ def standing(machine: m.Machine) -> str:
     Of every instruction it has all that decoding looks at, since a witness is shown as a program.
     """
     words = {name: replace(found, body=()) for name, found in machine.instructions.items()}
-    return meaning(replace(machine, instructions=words, theorems={}, files=(), configs=(), title="", manual=""))
+    return meaning(replace(machine, instructions=words, theorems={}, monitors={}, files=(), configs=(), title="", manual=""))
 
 
 def row_key(base: str, instruction: m.Instruction, item: Item, asked: tuple[object, ...]) -> str:

@@ -6,7 +6,7 @@ stacks and functions; then every expression and body. All errors are gathered; t
 
 from __future__ import annotations
 
-from popek_grammar.elaborate.choices import configurations
+from popek_grammar.elaborate.choices import configurations, monitored
 from popek_grammar.elaborate.passes import elaborate, elaborate_with_problems
 
-__all__ = ["configurations", "elaborate", "elaborate_with_problems"]
+__all__ = ["configurations", "elaborate", "elaborate_with_problems", "monitored"]

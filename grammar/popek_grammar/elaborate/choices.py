@@ -17,6 +17,13 @@ def configurations(sources: SourceSet) -> list[str]:
     return [str(d.tree.children[0]) for d in sources.declarations if d.tree.data == "config"] or ["default"]
 
 
+def monitored(sources: SourceSet) -> list[str]:
+    """The configurations that the monitors of a text are for, that of the first one first; those of a machine's text, all."""
+    declared = configurations(sources)
+    named = [d.tree.children[2] for d in sources.declarations if d.tree.data == "monitor"]
+    return list(dict.fromkeys(str(name) if name is not None else declared[0] for name in named)) or declared
+
+
 def headers(work: Work) -> None:
     """Name, title, manual, instruction order, and what executables are marked with."""
     for node in work.each("header"):
@@ -92,16 +99,12 @@ def _settings(work: Work) -> dict[str, int]:
     """What the chosen configuration, and then the caller, set."""
     ctx, found = work.ctx, {}
     work.draft.configs = configurations(work.sources)
-    chosen = work.config or work.draft.configs[0]
+    chosen = work.config or monitored(work.sources)[0]
     work.config = chosen
     if chosen not in work.draft.configs:
-        listed = ", ".join(work.draft.configs)
-        ctx.report(
-            "E0215",
-            f"there is no configuration `{chosen}`",
-            work.start,
-            help=f"there are: {listed}",
-        )
+        named = (node.children[2] for node in work.each("monitor") if node.children[2] == chosen)
+        place = next((ctx.span(token) for token in named if isinstance(token, Token)), work.start)
+        ctx.report("E0215", f"there is no configuration `{chosen}`", place, help=f"there are: {', '.join(work.draft.configs)}")
     for node in work.each("config"):
         if str(node.children[0]) == chosen:
             for setting in (child for child in node.children if isinstance(child, Tree)):

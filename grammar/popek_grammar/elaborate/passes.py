@@ -16,6 +16,7 @@ from popek_grammar.elaborate.directions import check, value
 from popek_grammar.elaborate.encodings import overlaps
 from popek_grammar.elaborate.entries import check_entries
 from popek_grammar.elaborate.functions import function, no_recursion, signature
+from popek_grammar.elaborate.monitors import idle, monitors
 from popek_grammar.elaborate.platform import platform
 from popek_grammar.elaborate.statements import cause, guard
 from popek_grammar.elaborate.types import bits_type
@@ -42,7 +43,7 @@ def elaborate_with_problems(
     work = Work(sources, config, dict(parameters or {}))
     machine = _machine(work)
     if machine is not None:
-        work.ctx.problems.extend(examine_text(sources.declarations))
+        work.ctx.problems.extend((*examine_text(sources.declarations), *idle(machine)))
     return machine, _by_position(work.ctx.problems)
 
 
@@ -176,6 +177,7 @@ def meanings(work: Work) -> None:
             draft.interrupts = traps.interrupts(ctx, node)
     platform(work)
     claims(work)
+    monitors(work)
 
 
 def _csr_space(work: Work, node: Tree[Token]) -> None:
@@ -304,5 +306,5 @@ def frozen(work: Work) -> m.Machine:
         translations=draft.translations, protections=draft.protections, placements=draft.placements,
         program=draft.program, theorems=draft.theorems, choices=ctx.choices, given=work.given, regions=draft.regions,
         clocks=tuple(draft.clocks), devicetree=draft.devicetree, elf=draft.elf, mapped=tuple(draft.mapped),
-        invariants=draft.invariants,
+        invariants=draft.invariants, monitors=draft.monitors,
     )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lark import Token, Tree
 
 from popek_grammar import machine as m
@@ -19,10 +21,15 @@ def placement(ctx: Context, node: Tree[Token], source: str) -> m.Placement | Non
     if when is not None and truth(ctx, when) is False:
         ctx.absent[name] = "its `when` does not hold in this configuration"
         return None
+    return placed(ctx, name, node, [child for child in lines if isinstance(child, Tree)], source)
+
+
+def placed(ctx: Context, name: str, node: Tree[Token], lines: Sequence[Tree[Token]], source: str) -> m.Placement:
+    """The placement that `lines` say, which stand in the declaration `node`."""
     draft = _Draft(ctx, source)
     used = set(ctx.names_used)
     with ctx.scope(fresh=True):
-        for line in (child for child in lines if isinstance(child, Tree)):
+        for line in lines:
             with ctx.recover():
                 draft.line(line)
     unused = set(draft.parameters) - ctx.names_used
@@ -31,6 +38,10 @@ def placement(ctx: Context, node: Tree[Token], source: str) -> m.Placement | Non
     made = draft.made(name, ctx.span(node))
     for parameter in sorted(unused):
         ctx.report("E0460", f"`{parameter}` is in no line of the placement, and has no effect", node)
+    for held in made.held:
+        if held.target in (*made.through, *made.apart):
+            other = "let through, and the guest's own" if held.target in made.through else "the monitor's"
+            ctx.report("E0488", f"`{held.place}` is held here, and {other} by another line", held.span, help="one of the two")
     return made
 
 
@@ -102,7 +113,9 @@ class _Draft:
             if any((other.target, other.index) == (one.target, one.index) for other in self.held):
                 ctx.fail("E0461", f"`{one.place}` is placed twice", target, help="a piece of state lies in one place")
             if self._role(one.target) is m.Role.MODE:
-                ctx.fail("E0462", f"`{one.place}` is the mode: `for GUEST at HOST` of a theorem says the real one", target)
+                ctx.fail(
+                    "E0462", f"`{one.place}` is the mode: `for GUEST at HOST`, or a monitor's `run`, says the real one", target
+                )
             if self._role(one.target) is m.Role.GUEST and one.is_identity:
                 ctx.fail("E0463", f"`{one.place}` lies in place as it is: the line has no effect", line)
         self.held += made
@@ -122,7 +135,7 @@ class _Draft:
             already = "lies in place as it is" if not guest else "is the monitor's as it is"
             ctx.fail("E0463", f"`{name}` {already}: the line has no effect", node)
         if any(self._role(piece) is m.Role.MODE for piece in told):
-            ctx.fail("E0462", f"`{name}` is the mode: `for GUEST at HOST` of a theorem says the real one", node)
+            ctx.fail("E0462", f"`{name}` is the mode: `for GUEST at HOST`, or a monitor's `run`, says the real one", node)
         return told
 
     def _role(self, name: str) -> m.Role:

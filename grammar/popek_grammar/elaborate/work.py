@@ -49,6 +49,7 @@ class Draft:
     program: tuple[tuple[str, str | None, str], ...] = ()
     theorems: dict[str, m.Theorem] = field(default_factory=dict)
     invariants: dict[str, m.Invariant] = field(default_factory=dict)
+    monitors: dict[str, m.Monitor] = field(default_factory=dict)
 
 
 class Work:

@@ -1,4 +1,4 @@
-"""Reading specifications: files and in-memory texts, with what they `include` and `extend`."""
+"""Reading specifications: files and in-memory texts, with what they `include` and `extend`, and the machine of a monitor."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Declaration:
 class SourceSet:
     """Every file of a specification, the one asked for first, and the declarations in the order they take effect.
 
-    What a base file (`extends`) declares comes before what the extending file declares; what an included file declares
-    comes where the `include` stands. A file reached twice counts once. `include` items are gone; headers are kept.
+    What a base file (`extends`, a monitor's `for`) declares comes before what the file itself declares; what an included file
+    declares comes where the `include` stands. A file reached twice counts once. `include` items are gone; headers are kept.
     """
 
     files: tuple[ParsedFile, ...]
@@ -119,8 +119,9 @@ def _items(tree: Node) -> Iterator[Node]:
 
 
 def _bases(tree: Node) -> Iterator[Token]:
+    """The paths of what comes before all that the text says: the machine that it extends, or that its monitors are for."""
     for item in _items(tree):
-        if item.data == "header" and isinstance(path := item.children[1], Token):
+        if item.data in ("header", "monitor") and isinstance(path := item.children[1], Token):
             yield path
 
 

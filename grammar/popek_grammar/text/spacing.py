@@ -78,7 +78,7 @@ def kind_of(bracket: str, before: str) -> str:
     """An opening bracket by what it holds, as the word before it tells."""
     if bracket != "{":
         return bracket
-    return SET if before == "in" else NAMES if before in ("fails", "exactly") else bracket
+    return SET if before == "in" else NAMES if before in ("fails", "exactly", "refuted") else bracket
 
 
 def joined(pieces: Iterable[Piece]) -> str:

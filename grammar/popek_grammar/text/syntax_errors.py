@@ -20,7 +20,7 @@ from popek_grammar.text.layout import CLOSING, OPENING
 GROUPS: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = (
     ("a declaration", frozenset({"INSTR", "CSR", "FN", "THEOREM"}), frozenset(
         "ISA INCLUDE PARAM EXTENSION CONFIG MODES STATE REGISTER CSR_SPACE CAUSES FAULT ACTING LAYOUT FRAGMENT OPERAND "
-        "TRANSLATION PROTECTION ALIAS OTHERWISE TRAP_STACK DELEGATE INTERRUPTS PLACEMENT PROGRAM OVERRIDE INVARIANT".split())),
+        "TRANSLATION PROTECTION ALIAS OTHERWISE TRAP_STACK DELEGATE INTERRUPTS PLACEMENT PROGRAM OVERRIDE INVARIANT VMM".split())),
     ("a statement", frozenset({"LET", "YIELD", "NAME", "TRAP", "RETURN"}), frozenset(
         "IF MATCH FOR GUARD NEXT FAULT RETURN_FROM INT HEX OCT BIN TRUE FALSE UNSPECIFIED LPAR".split())),
     ("an expression", frozenset({"INT", "HEX", "NAME", "LPAR"}), frozenset(

@@ -1,0 +1,1 @@
+"""The proof of a monitor: what its text says of a guest, obligation by obligation."""

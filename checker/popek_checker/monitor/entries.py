@@ -1,0 +1,156 @@
+"""O3: what a trap of the host keeps is enough to have the guest's state back.
+
+Two guests that differ only in what the entry overwrites never come to one state of the host. What the monitor knows is the same
+of both: its own state, its constants, the cause and its payload, the length of the instruction. Stores of an entry go to the
+host's own memory, but where f says which cells are the guest's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from popek_checker.monitor.proof import Answer
+from popek_checker.monitor.sides import seen_by
+from popek_checker.solver.smt import Smt, Status
+from popek_checker.virtualizability.copies import start
+from popek_checker.virtualizability.embedding import Embedding
+from popek_checker.virtualizability.questions import TWIN
+from popek_checker.virtualizability.steps import Anywhere
+from popek_checker.virtualizability.verdict import Truth
+from popek_grammar import machine as m
+from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.evaluator import Run
+from popek_grammar.meaning.state import PC_WRITTEN, ArrayValue, State, legal
+from popek_grammar.meaning.terms import Term
+from popek_grammar.meaning.traps import enter
+
+OTHER = "'"
+"""Suffix of what the second guest has of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A guest, the host's state at f of it, and what the entry of a trap makes of that: where `reached`, under `facts`."""
+
+    guest: State
+    host: State
+    after: State
+    reached: Term
+    facts: tuple[Term, ...]
+
+
+def entries(machine: m.Machine, monitor: m.Monitor, smt: Smt) -> Answer:
+    """The obligation, over every cause and every mode that runs."""
+    seen = seen_by(machine, monitor)
+    lost: dict[str, list[str]] = {}
+    unknown = list[str]()
+    for cause in machine.causes.members:
+        for mode in monitor.runs if machine.trap_stacks else ():
+            for piece, status in _lost(seen, monitor, cause.name, mode, smt):
+                if status is Status.SAT:
+                    lost.setdefault(f"entry({cause.name})", [])
+                    lost[f"entry({cause.name})"] += [piece] if piece not in lost[f"entry({cause.name})"] else []
+                elif status is Status.UNKNOWN:
+                    unknown.append(f"entry({cause.name}): {piece}")
+    found = Truth.NO if lost else Truth.UNKNOWN if unknown else Truth.YES
+    told = [f"{name} overwrites {', '.join(pieces)} and does not save it" for name, pieces in lost.items()]
+    return Answer("entry", found, tuple(lost), "; ".join(told or unknown))
+
+
+def _lost(machine: m.Machine, monitor: m.Monitor, cause: str, mode: int, smt: Smt) -> Iterator[tuple[str, Status]]:
+    """The pieces of the guest's state that the entry overwrites, each with whether it may be lost."""
+    f = Embedding(machine, monitor.placement, TWIN, monitor.memory == "translated")
+    one = entered(machine, monitor, f, cause, start(machine, mode, ""))
+    names, elements = overwritten(f, one)
+    guest = one.guest.copy()
+    for name in names:
+        guest.scalars[name] = t.var(name + OTHER, guest.scalars[name].width)
+    for name, indices in elements.items():
+        for number, index in enumerate(indices):
+            value = guest.arrays[name]
+            guest.arrays[name] = _based(value, index, t.var(f"{name}{OTHER}{number}", value.array.width))
+    other = entered(machine, monitor, f, cause, guest)
+    facts = [*one.facts, *other.facts, one.reached, other.reached, _alike(f, one.after, other.after)]
+    for name in names:
+        differ = t.ne(one.guest.scalars[name], guest.scalars[name])
+        yield name, _status(smt, [*facts, differ])
+    for name, indices in elements.items():
+        differ = t.or_(*(t.ne(one.guest.arrays[name].read(at), guest.arrays[name].read(at)) for at in indices))
+        yield name, _status(smt, [*facts, differ])
+    yield from _memory(f, one, smt)
+
+
+def _status(smt: Smt, facts: list[Term]) -> Status:
+    return Status.UNSAT if t.and_(*facts) is t.FALSE else smt.check(facts, model=False).status
+
+
+def entered(machine: m.Machine, monitor: m.Monitor, f: Embedding, cause: str, guest: State) -> Entry:
+    """The entry of a trap from f of the guest, in the real mode."""
+    own = start(machine, monitor.at, TWIN)
+    scalars = {name: guest.scalars[name] if f.in_place(name) else value for name, value in own.scalars.items() if name != PC_WRITTEN}
+    arrays = {name: guest.arrays[name] if f.in_place(name) else value for name, value in own.arrays.items()}
+    own = State({**scalars, PC_WRITTEN: t.FALSE}, arrays)
+    guest, host = f.memories(guest, f.host(guest, own))
+    run = Run(machine, host.copy(), Anywhere())
+    payload = [t.var(f"cause.{name}", width) for name, width in machine.causes.payload]
+    pc = host.scalars[machine.pc]
+    enter(run, cause, payload, t.add(pc, t.var("length", pc.width)))
+    facts = (legal(machine, guest), legal(machine, host), *f.where(guest), *run.assumptions)
+    return Entry(guest, host, run.state, t.and_(run.prefix, run.path), facts)
+
+
+def overwritten(f: Embedding, entry: Entry) -> tuple[list[str], dict[str, list[Term]]]:
+    """The guest's state that lies where the entry writes: scalars, and of arrays the elements, by index."""
+    host, after = entry.host, entry.after
+    scalars = [name for name in f.machine.scalars if after.scalars[name] is not host.scalars[name]]
+    names = dict.fromkeys(name for name in scalars if f.in_place(name))
+    elements: dict[str, list[Term]] = {}
+    for name, array in f.machine.arrays.items():
+        written = after.arrays[name].writes[len(host.arrays[name].writes) :]
+        if written and f.in_place(name) and not array.memory:
+            elements[name] = [write.index for write in written]
+    touched = {*scalars, *(name for name, array in after.arrays.items() if array.writes)}
+    for (target, _), line in f.held.items():
+        if target in touched:
+            leaves = t.free([f.value(entry.guest, line.value)])
+            names |= dict.fromkeys(leaf.name for leaf in leaves if leaf.op == "var" and leaf.name in f.carried)
+    return [name for name in names if name in entry.guest.scalars], elements
+
+
+def _alike(f: Embedding, one: State, other: State) -> Term:
+    """The monitor sees the same: every scalar, and of arrays all that either entry wrote."""
+    same = [t.eq(one.scalars[name], other.scalars[name]) for name in f.machine.scalars]
+    for name in f.machine.arrays:
+        left, right = one.arrays[name], other.arrays[name]
+        same += [t.eq(left.read(write.index), right.read(write.index)) for write in (*left.writes, *right.writes)]
+    return t.and_(*same)
+
+
+def _memory(f: Embedding, entry: Entry, smt: Smt) -> Iterator[tuple[str, Status]]:
+    """Where f says which cells are the guest's: the entry writes none of them."""
+    moved = f.moved(entry.guest)
+    if moved is None:
+        return
+    name, base, size = moved
+    before, after = entry.host.arrays[name], entry.after.arrays[name]
+    hit = [t.and_(w.guard, t.ult(t.sub(w.index, base), size)) for w in after.writes[len(before.writes) :]]
+    if hit:
+        yield f"the guest's {name}", _status(smt, [*entry.facts, entry.reached, t.or_(*hit)])
+
+
+def _based(value: ArrayValue, index: Term, element: Term) -> ArrayValue:
+    """The array with another element at `index` from the start."""
+    base = value.base
+    return ArrayValue(value.array, lambda at: t.ite(t.eq(at, index), element, base(at)), value.writes)
+
+
+def stores(machine: m.Machine, monitor: m.Monitor) -> bool:
+    """Whether entries store to a memory of which f does not say what of it is the guest's."""
+    name = machine.main_memory
+    if name is None or not machine.trap_stacks or (monitor.memory == "translated" and monitor.placement.memory is not None):
+        return False
+    seen = seen_by(machine, monitor)
+    f = Embedding(seen, monitor.placement, TWIN, False)
+    guests = (start(seen, mode, "") for mode in monitor.runs)
+    return any(entered(seen, monitor, f, machine.causes.members[0].name, guest).after.arrays[name].writes for guest in guests)
