@@ -10,7 +10,7 @@ from itertools import product
 
 import click
 
-from popek.library import locate
+from popek.library import of_machine
 from popek_checker.virtualizability.options import Options, Progress
 from popek_checker.virtualizability.verdict import Report
 from popek_grammar.load import configs_of, load_machine, machine_key
@@ -74,7 +74,7 @@ class Target:
 def targets(specs: tuple[str, ...], configs: tuple[str, ...], parameters: tuple[str, ...] = ()) -> Iterator[Target]:
     """Every machine asked for: each file in each configuration with each setting of its parameters."""
     for spec in specs:
-        path = locate(spec)
+        path = of_machine(spec)
         names: list[str | None] = list(configs) or [None]
         if "all" in configs:
             names = list(configs_of(path))

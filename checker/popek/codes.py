@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from popek_checker.difference.delta import Delta, Status
+from popek_checker.monitor.proof import Proof
 from popek_checker.virtualizability.verdict import Report, Truth
 
 AS_EXPECTED: Final = 0
@@ -35,6 +36,11 @@ def exit_code(report: Report) -> int:
     if Truth.NO in answers:
         return REFUTED
     return UNKNOWN if Truth.UNKNOWN in answers else AS_EXPECTED
+
+
+def proof_code(proof: Proof) -> int:
+    """0 as expected, 1 not, 3 unknown."""
+    return {Truth.YES: AS_EXPECTED, Truth.NO: REFUTED, Truth.UNKNOWN: UNKNOWN}[proof.as_expected]
 
 
 def delta_code(delta: Delta) -> int:

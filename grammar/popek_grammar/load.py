@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 from popek_grammar.cache import remembered
 from popek_grammar.machine import Machine
-from popek_grammar.text.closure import Closure, closure
+from popek_grammar.text.closure import ENDING, Closure, closure
 from popek_grammar.text.files import sources_digest
+
+__all__ = ["ENDING", "code_digest", "configs_of", "lint_machine", "load_machine", "machine_and_key", "machine_key"]
 
 if TYPE_CHECKING:
     from popek_grammar.text.diagnostics import Diagnostic

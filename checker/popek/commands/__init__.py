@@ -13,8 +13,9 @@ SUMMARIES: Final = {
     "diff": "Compare what two machines mean, with a state that shows each difference.",
     "disasm": "Disassemble the bytes of IMAGE (`-` for standard input), or a hexadecimal WORD.",
     "explain": "Explain a machine, or an ITEM of it.",
-    "fmt": "Format .isa files in place (`-`: standard input to standard output).",
+    "fmt": "Format .isa and .vmm files in place (`-`: standard input to standard output).",
     "lint": "Errors and warnings of a specification, without deciding anything.",
+    "prove": "Prove monitors: that a guest runs under each as on its own machine.",
     "run": "Run a program, an ELF executable or a flat binary, on a machine.",
 }
 """Name of command to what it does, which is the first sentence of its own help too. `commands/NAME.py` holds it as `command`."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from popek.commands import options
-from popek.library import load, shipped
+from popek.library import load_any, shipped
 from popek.output import emit
 from popek.working import executor, progress
 
@@ -61,7 +61,7 @@ def command(
     if causes:
         from popek.explaining import causes_of
 
-        emit(causes_of(load(spec, config), (*items, *instructions), format_, timeout), output)
+        emit(causes_of(load_any(spec, config), (*items, *instructions), format_, timeout), output)
         return 0
     if items and (virtual or format_ == "html"):
         raise click.UsageError(f"ITEMs ({', '.join(items)}) are explained as text or JSON; --virtual takes --instr NAME,...")
@@ -70,7 +70,7 @@ def command(
     if state:
         from popek import explaining
 
-        emit(explaining.state(load(spec, config), timeout, format_), output)
+        emit(explaining.state(load_any(spec, config), timeout, format_), output)
         return 0
     if virtual and format_ == "html":
         raise click.UsageError("--format html is for a whole machine, and for --gallery")
@@ -78,7 +78,7 @@ def command(
         return _derived(spec, config, instructions, format_, output, jobs, timeout, no_cache)
     from popek.explaining import explained
 
-    emit(explained(load(spec, config), (*items, *instructions), format_), output)
+    emit(explained(load_any(spec, config), (*items, *instructions), format_), output)
     return 0
 
 

@@ -17,5 +17,5 @@ popek fmt --check spec/*.isa
 @click.argument("files", nargs=-1, required=True)
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 when a file is not formatted.")
 def command(files: tuple[str, ...], only_check: bool) -> int:
-    """Format .isa files in place (`-`: standard input to standard output)."""
+    """Format .isa and .vmm files in place (`-`: standard input to standard output)."""
     return format_files(files, only_check)

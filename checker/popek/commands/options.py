@@ -33,15 +33,15 @@ def parameters(help: str = "Set a parameter.") -> Callable[[Function], Function]
 
 def instructions(help: str) -> Callable[[Function], Function]:
     """`--instr NAME,...`, repeatable: `instructions`, a tuple of names."""
-    return click.option("--instr", "instructions", multiple=True, metavar="NAME,...", callback=_names, help=help)
+    return click.option("--instr", "instructions", multiple=True, metavar="NAME,...", callback=names, help=help)
 
 
 def theorems(help: str) -> Callable[[Function], Function]:
     """`--theorem NAME,...`, repeatable: `theorems`, a tuple of names."""
-    return click.option("--theorem", "theorems", multiple=True, metavar="NAME,...", callback=_names, help=help)
+    return click.option("--theorem", "theorems", multiple=True, metavar="NAME,...", callback=names, help=help)
 
 
-def _names(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+def names(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
     """The names between commas, each once; a text without any is a usage error, since no name at all means every one."""
     found: dict[str, None] = {}
     for text in given:

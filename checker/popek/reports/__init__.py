@@ -1,4 +1,4 @@
-"""A report in every format: text for people, JSON as the one schema, and its readers. And a comparison, likewise."""
+"""A report in every format: text for people, JSON as the one schema, and its readers. And a comparison, and proofs, likewise."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from popek_checker.difference.delta import Delta
+from popek_checker.monitor.proof import Proof
 from popek_checker.virtualizability.verdict import Report
 
 Writer: TypeAlias = "Callable[[Sequence[Report]], str]"
 DeltaWriter: TypeAlias = "Callable[[Delta], str]"
+ProofWriter: TypeAlias = "Callable[[Sequence[Proof]], str]"
 
 FORMATS = ("text", "json", "sarif", "markdown", "junit")
 
@@ -27,6 +29,18 @@ def writer(name: str) -> Writer:
             from popek.reports.junit import write
         case _:
             from popek.reports.text import write
+    return write
+
+
+def proof_writer(name: str) -> ProofWriter:
+    """The function that writes proofs of monitors in a format, imported when asked for."""
+    match name:
+        case "json":
+            from popek.reports.proof_json import write
+        case "markdown":
+            from popek.reports.proof_markdown import write
+        case _:
+            from popek.reports.proof_text import write
     return write
 
 

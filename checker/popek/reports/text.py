@@ -87,7 +87,7 @@ def _table(report: Report) -> Table:
 def _witness(console: Console, row: Row, found: Witness) -> None:
     operands = ", ".join(f"{name} = {value:#x}" for name, value in found.operands if value)
     console.print(f"\n[bold]{row.label}[/bold]: {found.kind.replace('_', ' ')}" + (f"; {operands}" if operands else ""))
-    _state(console, found)
+    console.print(state_table(found))
     if found.program:
         console.print(found.program, markup=False)
     if row.condition or row.searched:
@@ -96,7 +96,7 @@ def _witness(console: Console, row: Row, found: Witness) -> None:
         console.print(f"  as on the bare machine when {', or when '.join(row.exact_when)}")
 
 
-def _state(console: Console, found: Witness) -> None:
+def state_table(found: Witness) -> Table:
     """The cells of a witness, each in every state that it shows."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("  role", no_wrap=True)
@@ -106,7 +106,7 @@ def _state(console: Console, found: Witness) -> None:
     for cell in (cell for cell in found.cells if not cell.held):
         table.add_row(f"  {cell.role}", cell.shown, *_values(cell.before, cell.after))
     table.add_row("  ", "result", *found.results)
-    console.print(table)
+    return table
 
 
 def _values(before: Sequence[int], after: Sequence[int]) -> list[str]:
@@ -161,7 +161,7 @@ def _invariants(console: Console, report: Report) -> None:
             operands = ", ".join(f"{name} = {value:#x}" for name, value in kept.witness.operands if value)
             if operands:
                 console.print(f"  {operands}", markup=False)
-            _state(console, kept.witness)
+            console.print(state_table(kept.witness))
     if quiet:
         told = f"{plural(len(quiet), 'sentence')} about steps {'holds' if len(quiet) == 1 else 'hold'}: {', '.join(quiet)}"
         console.print(Text(told, style=COLOUR[Truth.YES]))

@@ -2,7 +2,8 @@
 
 Two guests that differ only in what the entry overwrites never come to one state of the host. What the monitor knows is the same
 of both: its own state, its constants, the cause and its payload, the length of the instruction. Stores of an entry go to the
-host's own memory, but where f says which cells are the guest's.
+host's own memory, each cell to its own place, but where f says which cells are the guest's. An instruction traps where no interrupt
+is taken before it.
 """
 
 from __future__ import annotations
@@ -13,20 +14,35 @@ from dataclasses import dataclass
 from popek_checker.monitor.proof import Answer
 from popek_checker.monitor.sides import seen_by
 from popek_checker.solver.smt import Smt, Status
-from popek_checker.virtualizability.copies import start
+from popek_checker.virtualizability.copies import holds, start
 from popek_checker.virtualizability.embedding import Embedding
 from popek_checker.virtualizability.questions import TWIN
-from popek_checker.virtualizability.steps import Anywhere
+from popek_checker.virtualizability.steps import first_of
 from popek_checker.virtualizability.verdict import Truth
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Run
+from popek_grammar.meaning.memory import main_array
 from popek_grammar.meaning.state import PC_WRITTEN, ArrayValue, State, legal
 from popek_grammar.meaning.terms import Term
-from popek_grammar.meaning.traps import enter
+from popek_grammar.meaning.traps import deliverable, enter
+from popek_grammar.meaning.views import View
 
 OTHER = "'"
 """Suffix of what the second guest has of its own."""
+
+
+class Own(View):
+    """The monitor's own memory, in which an address is its own place, and nothing faults."""
+
+    def reached(self, run: Run, page: Term, kind: str, acting: Term | None) -> tuple[Term, Term]:
+        return t.FALSE, page
+
+    def _left_out(self, run: Run, places: list[Term]) -> list[Term]:
+        return []
+
+    def _place(self, run: Run, cell: Term, frame: Term, page: int) -> Term:
+        return t.resize(cell, main_array(run).index_width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +108,21 @@ def entered(machine: m.Machine, monitor: m.Monitor, f: Embedding, cause: str, gu
     arrays = {name: guest.arrays[name] if f.in_place(name) else value for name, value in own.arrays.items()}
     own = State({**scalars, PC_WRITTEN: t.FALSE}, arrays)
     guest, host = f.memories(guest, f.host(guest, own))
-    run = Run(machine, host.copy(), Anywhere())
+    run, definition = Run(machine, host.copy(), Own()), machine.causes.find(cause)
+    due = deliverable(Run(machine, host.copy(), Own()))
+    taken = first_of(due, cause) if definition.interrupt else t.not_(t.or_(*(condition for condition, _ in due)))
     payload = [t.var(f"cause.{name}", width) for name, width in machine.causes.payload]
     pc = host.scalars[machine.pc]
     enter(run, cause, payload, t.add(pc, t.var("length", pc.width)))
-    facts = (legal(machine, guest), legal(machine, host), *f.where(guest), *run.assumptions)
-    return Entry(guest, host, run.state, t.and_(run.prefix, run.path), facts)
+    kept = (holds(machine, guest, expr) for invariant in premises(machine) for expr, _ in invariant.conjuncts)
+    facts = (legal(machine, guest), legal(machine, host), *f.where(guest), *kept, *run.assumptions)
+    return Entry(guest, host, run.state, t.and_(taken, run.prefix, run.path), facts)
+
+
+def premises(machine: m.Machine) -> list[m.Invariant]:
+    """What is taken to hold of the guest's state: the invariants that hold from reset on, which `popek check` proves."""
+    plain = (kept for kept in machine.invariants.values() if not (kept.once or kept.about or kept.parameters))
+    return [kept for kept in plain if kept.expect.kind == "holds"]
 
 
 def overwritten(f: Embedding, entry: Entry) -> tuple[list[str], dict[str, list[Term]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from popek_checker.monitor.entries import stores
+from popek_checker.monitor.entries import premises, stores
 from popek_checker.virtualizability import granted
 from popek_checker.virtualizability.assumed import alike
 from popek_checker.virtualizability.verdict import Claim
@@ -46,6 +46,8 @@ def _assumptions(machine: m.Machine, monitor: m.Monitor) -> Iterator[str]:
         yield f"what the entry of a trap stores to {machine.main_memory} lies in the host's own memory"
     if any(scalar.legal is not None for scalar in machine.scalars.values()):
         yield SETS
+    if kept := premises(machine):
+        yield f"invariants of the machine, where a trap is entered: {', '.join(each.name for each in kept)} (`popek check` proves them)"
     yield from alike(machine)
     above = [name for name, code in machine.modes.members if code not in monitor.modes and _above(machine, monitor, code)]
     if above:

@@ -21,6 +21,7 @@ from popek_checker.virtualizability.options import Progress
 from popek_checker.virtualizability.theorems import Compared, compared, named
 from popek_checker.virtualizability.verdict import Row, Truth, conjunction
 from popek_grammar import machine as m
+from popek_grammar.elaborate.monitors import OTHERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,8 @@ def _recursive(machine: m.Machine, monitor: m.Monitor, found: Sequence[Answer]) 
     notes = ("the monitor must not depend on time, and as a guest it has less memory than its host",)
     if any(replaced.how == "hypercall" for replaced in monitor.replaced):
         notes += ("as a guest it must be modified as its guests are",)
-    return Answer("recursive", conjunction(others), reason="" if Truth.NO not in others else "it is refuted", notes=notes)
+    holds = conjunction(others)
+    return Answer("recursive", holds, reason="it is refuted" if holds is Truth.NO else "", notes=notes if holds is Truth.YES else ())
 
 
 # -- what the author expects -------------------------------------------------------------------------------------------------
@@ -128,6 +130,14 @@ def _recursive(machine: m.Machine, monitor: m.Monitor, found: Sequence[Answer]) 
 def _expected(expect: m.Expectation) -> str:
     names = f" {{{', '.join(expect.names)}}}" if expect.names else ""
     return f"refuted{names}" if expect.kind == "fails" else "proved"
+
+
+def _of_asked(expect: m.Expectation, asked: Asked, guilty: set[str]) -> m.Expectation:
+    """Of some obligations only: whatever of the names expected does not show in them may show in others."""
+    if not asked.obligations or not expect.names:
+        return expect
+    names = tuple(name for name in expect.names if name in named(guilty, expect.names))
+    return replace(expect, names=names) if names else m.Expectation("holds", ())
 
 
 def _judged(monitor: m.Monitor, asked: Asked, answers: Sequence[Answer]) -> Compared:
@@ -143,8 +153,7 @@ def _judged(monitor: m.Monitor, asked: Asked, answers: Sequence[Answer]) -> Comp
         guilty |= set(names) if answer.truth is Truth.NO else set()
         for name in names if answer.truth is Truth.NO else ():
             ways.setdefault(name, set()).add(answer.name)
-    restricted = asked.instructions or (("",) if asked.obligations else ())
-    found = compared(monitor.expect, guilty, unknown, restricted)
+    found = compared(_of_asked(monitor.expect, asked, guilty), guilty, unknown, (*asked.instructions, *OTHERS) if asked.instructions else ())
     wrong = [
         f"{name}: {' + '.join(sorted(ways[name]))}, not {' + '.join(said)}"
         for name, said in monitor.expect.kinds

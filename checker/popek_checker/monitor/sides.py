@@ -50,9 +50,9 @@ class Sides:
         """The ways in which an obligation fails (or a question of `Handled` is answered yes)."""
         name, _, only = question.partition(":")
         for mode, bare, host in self.pairs:
-            labels = (self.subject.label(mode), self.subject.label(self.subject.host))
-            if name == "emulated" and labels[0] != only:
+            if name == "emulated" and self.subject.label(mode) != only:
                 continue
+            labels = (f"guest in {self.subject.label(mode)}", f"host in {self.subject.label(self.subject.host)}")
             yield Ask(question, labels, (bare, host), self._broken(name, bare, host))
 
     def _broken(self, name: str, bare: Copy, host: Copy) -> tuple[Term, ...]:
@@ -61,7 +61,10 @@ class Sides:
             case "runs":
                 return (host.ok,)
             case "direct":
-                return (host.ok, bare.ok, f.mismatch(bare, host)) if t.and_(host.ok, bare.ok) is not t.FALSE else (t.FALSE,)
+                if t.and_(host.ok, bare.ok) is t.FALSE:
+                    return (t.FALSE,)
+                outside = (t.not_(condition) for condition in f.where(bare.after))
+                return host.ok, bare.ok, t.or_(f.mismatch(bare, host), *outside)
             case "reflect":
                 return (host.ok, t.not_(bare.ok))
             case "frame":

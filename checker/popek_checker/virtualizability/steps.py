@@ -110,7 +110,7 @@ def _entry(machine: m.Machine, item: Item, before: State) -> Step | None:
         return None
     taken = t.TRUE
     if kind_of(item.instruction, machine.instructions) == INTERRUPT:
-        taken = _first(deliverable(Run(machine, before.copy(), Anywhere())), item.part)
+        taken = first_of(deliverable(Run(machine, before.copy(), Anywhere())), item.part)
         if taken is t.FALSE:
             return None
     run = Run(machine, before.copy(), Anywhere())
@@ -124,7 +124,7 @@ def _entry(machine: m.Machine, item: Item, before: State) -> Step | None:
     return Step(item.instruction, item.part, _taken(machine, before, run.state, reached, tuple(run.assumptions)), special=special)
 
 
-def _first(found: Sequence[tuple[Term, m.CauseDef]], name: str) -> Term:
+def first_of(found: Sequence[tuple[Term, m.CauseDef]], name: str) -> Term:
     """Where the interrupt of that name is taken: it is deliverable, and none that comes before it is."""
     taken = before = t.FALSE
     for condition, cause in found:

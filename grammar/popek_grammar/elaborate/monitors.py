@@ -19,10 +19,8 @@ from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.instruction import execute, general
 from popek_grammar.meaning.state import PC_WRITTEN, symbolic
 from popek_grammar.meaning.views import MODELS, View
+from popek_grammar.text.closure import ENDING
 from popek_grammar.text.diagnostics import Diagnostic
-
-ENDING: Final = ".vmm"
-"""How the name of a text of monitors ends, so that commands can tell it without reading it."""
 
 SLICE, WEIGHT = 1000, 1
 """The steps that a guest has before another's turn, and its share of them, where a monitor does not say."""

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from popek_grammar.cache import recall, store
 from popek_grammar.text.diagnostics import SpecError
@@ -18,6 +18,10 @@ from popek_grammar.text.reading import read_source
 
 if TYPE_CHECKING:
     from popek_grammar.text.source import SourceSet
+
+
+ENDING: Final = ".vmm"
+"""How the name of a text of monitors ends, so that commands can tell it without reading it."""
 
 
 @dataclass(frozen=True)
