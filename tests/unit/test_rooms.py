@@ -29,6 +29,7 @@ FLOORS = (
     ("popek_grammar.load",),
     ("popek_vmm", "popek_checker.solver"),
     ("popek_checker.virtualizability",),
+    ("popek_checker.monitor",),
     ("popek_checker.explanation",),
     ("popek_checker.difference",),
     ("popek_checker.mutation",),

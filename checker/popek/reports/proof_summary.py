@@ -34,7 +34,8 @@ def lines(proof: Proof) -> list[Line]:
         groups.setdefault((row.row.name, row.how, _why(row)), []).append(row)
     per_name = {name: sum(key[0] == name for key in groups) for name, _, _ in groups}
     return [
-        Line(name if per_name[name] == 1 else _parts(name, rows), how, why, tuple(rows)) for (name, how, why), rows in groups.items()
+        Line(name if per_name[name] == 1 else _parts(name, rows), how, why, tuple(rows))
+        for (name, how, why), rows in groups.items()
     ]
 
 
@@ -54,11 +55,29 @@ def _why(row: Handled) -> str:
 
 def sentence(answer: Answer) -> str:
     """`O3 (no trap of the host loses ..): refuted by entry(nmi): ..`."""
-    names = f" by {', '.join(answer.names)}" if answer.names else ""
+    names = f" by {', '.join(_folded(answer.names))}" if answer.names else ""
     word = {"efficient": {"refuted": "not met"}, "recursive": {"proved": "holds", "refuted": "does not hold"}}
     found = word.get(answer.name, {}).get(answer.found, answer.found)
-    count = f" ({len(answer.names)})" if answer.name == "efficient" and answer.names else ""
-    return f"{answer.number} {answer.name}, {answer.says}: {found}{names}{count}" + (f": {answer.reason}" if answer.reason else "")
+    count = f" ({len(answer.names)} in all)" if answer.name == "efficient" and answer.names else ""
+    return f"{answer.number} {answer.name}, {answer.says}: {found}{names}{count}" + (
+        f": {answer.reason}" if answer.reason else ""
+    )
+
+
+def _folded(labels: Sequence[str]) -> list[str]:
+    """`csrrs(cycle), csrrs(time)`, or `csrrs of 40 registers`; entries of traps by their cause."""
+    groups: dict[str, list[str]] = {}
+    for label in labels:
+        name, _, part = label.removesuffix(")").partition("(")
+        groups.setdefault(name, []).extend([part] if part else [])
+    return [
+        name if not parts else f"{name}({', '.join(parts)})" if len(parts) <= MANY else f"{name} of {len(parts)} {_what(name)}"
+        for name, parts in groups.items()
+    ]
+
+
+def _what(name: str) -> str:
+    return "causes" if name == "entry" else "registers"
 
 
 def counted(proof: Proof) -> str:

@@ -127,5 +127,13 @@ def _standing(monitor: m.Monitor) -> m.Monitor:
     """What of a monitor a row stands on: not its name, what else it replaces, its share of time, or what is expected of it."""
     place = replace(monitor.placement, name="")
     return replace(
-        monitor, name="", placement=place, interprets=(), replaced=(), slice=1, weight=1, expect=m.Expectation("holds", ()), doc=""
+        monitor,
+        name="",
+        placement=place,
+        interprets=(),
+        replaced=(),
+        slice=1,
+        weight=1,
+        expect=m.Expectation("holds", ()),
+        doc="",
     )

@@ -88,12 +88,12 @@ def _lost(machine: m.Machine, monitor: m.Monitor, cause: str, mode: int, smt: Sm
             guest.arrays[name] = _based(value, index, t.var(f"{name}{OTHER}{number}", value.array.width))
     other = entered(machine, monitor, f, cause, guest)
     facts = [*one.facts, *other.facts, one.reached, other.reached, _alike(f, one.after, other.after)]
-    for name in names:
-        differ = t.ne(one.guest.scalars[name], guest.scalars[name])
-        yield name, _status(smt, [*facts, differ])
+    differences = {name: t.ne(one.guest.scalars[name], guest.scalars[name]) for name in names}
     for name, indices in elements.items():
-        differ = t.or_(*(t.ne(one.guest.arrays[name].read(at), guest.arrays[name].read(at)) for at in indices))
-        yield name, _status(smt, [*facts, differ])
+        left, right = one.guest.arrays[name], guest.arrays[name]
+        differences[name] = t.or_(*(t.ne(left.read(at), right.read(at)) for at in indices))
+    if _status(smt, [*facts, t.or_(*differences.values())]) is not Status.UNSAT:  # which of them?
+        yield from ((name, _status(smt, [*facts, differ])) for name, differ in differences.items())
     yield from _memory(f, one, smt)
 
 
@@ -104,7 +104,9 @@ def _status(smt: Smt, facts: list[Term]) -> Status:
 def entered(machine: m.Machine, monitor: m.Monitor, f: Embedding, cause: str, guest: State) -> Entry:
     """The entry of a trap from f of the guest, in the real mode."""
     own = start(machine, monitor.at, TWIN)
-    scalars = {name: guest.scalars[name] if f.in_place(name) else value for name, value in own.scalars.items() if name != PC_WRITTEN}
+    scalars = {
+        name: guest.scalars[name] if f.in_place(name) else value for name, value in own.scalars.items() if name != PC_WRITTEN
+    }
     arrays = {name: guest.arrays[name] if f.in_place(name) else value for name, value in own.arrays.items()}
     own = State({**scalars, PC_WRITTEN: t.FALSE}, arrays)
     guest, host = f.memories(guest, f.host(guest, own))

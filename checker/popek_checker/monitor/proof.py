@@ -130,7 +130,9 @@ class Proof:
     @property
     def refuted(self) -> Truth:
         """Whether some obligation that a right monitor meets is not met."""
-        return disjunction({Truth.YES: Truth.NO, Truth.NO: Truth.YES}.get(a.truth, a.truth) for a in self.answers if a.name in REFUTING)
+        return disjunction(
+            {Truth.YES: Truth.NO, Truth.NO: Truth.YES}.get(a.truth, a.truth) for a in self.answers if a.name in REFUTING
+        )
 
     @property
     def found(self) -> str:

@@ -107,7 +107,7 @@ def _of_rows(name: str, rows: Sequence[Handled]) -> Answer:
     truth = Truth.NO if guilty else conjunction(row.row.truth(name) for row in mine)
     shown = next((f.witness for row in mine for f in row.row.findings if f.question == name and f.witness is not None), None)
     reason = "; ".join(open_[:3]) if truth is Truth.UNKNOWN else ""
-    return Answer(name, truth, tuple(sorted(named(guilty, ()))), reason, witness=shown)
+    return Answer(name, truth, tuple(sorted(guilty)), reason, witness=shown)
 
 
 def _recursive(machine: m.Machine, monitor: m.Monitor, found: Sequence[Answer]) -> Answer:
@@ -121,7 +121,9 @@ def _recursive(machine: m.Machine, monitor: m.Monitor, found: Sequence[Answer]) 
     if any(replaced.how == "hypercall" for replaced in monitor.replaced):
         notes += ("as a guest it must be modified as its guests are",)
     holds = conjunction(others)
-    return Answer("recursive", holds, reason="it is refuted" if holds is Truth.NO else "", notes=notes if holds is Truth.YES else ())
+    return Answer(
+        "recursive", holds, reason="it is refuted" if holds is Truth.NO else "", notes=notes if holds is Truth.YES else ()
+    )
 
 
 # -- what the author expects -------------------------------------------------------------------------------------------------
@@ -151,9 +153,11 @@ def _judged(monitor: m.Monitor, asked: Asked, answers: Sequence[Answer]) -> Comp
         if answer.truth is Truth.UNKNOWN:
             unknown |= set(names)
         guilty |= set(names) if answer.truth is Truth.NO else set()
-        for name in names if answer.truth is Truth.NO else ():
+        for name in named(set(names), monitor.expect.names) if answer.truth is Truth.NO else ():
             ways.setdefault(name, set()).add(answer.name)
-    found = compared(_of_asked(monitor.expect, asked, guilty), guilty, unknown, (*asked.instructions, *OTHERS) if asked.instructions else ())
+    found = compared(
+        _of_asked(monitor.expect, asked, guilty), guilty, unknown, (*asked.instructions, *OTHERS) if asked.instructions else ()
+    )
     wrong = [
         f"{name}: {' + '.join(sorted(ways[name]))}, not {' + '.join(said)}"
         for name, said in monitor.expect.kinds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 
@@ -74,8 +74,13 @@ class Sides:
         raise ValueError(name)
 
     def sensitivities(self) -> Iterator[Ask]:
-        """Every way in which the instruction is sensitive in the modes that run, traps apart: those that it has are no waste."""
+        """Every way in which the instruction is sensitive in the modes that run, traps apart: what has one does not trap in vain.
+
+        It is of the guest's own machine: f matters where it says how memory is relocated, as in 1974, and not else.
+        """
         subject, modes = self.subject, self.subject.modes
+        if not subject.relocated:
+            subject = replace(subject, placement=None, copies={})
         return chain(
             subject.control(modes), subject.behaviour_mode(), subject.behaviour_settings(modes),
             subject.behaviour_location(modes), subject.joint(modes),

@@ -1,0 +1,157 @@
+"""The obligations of a monitor, each met and each broken on a machine that is made for it; and the monitors that ship."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from monitor_texts import TOY, found, machine, proof
+
+from machines import SPEC
+from popek_checker.monitor.proof import OBLIGATIONS
+from popek_checker.monitor.prove import Asked, prove
+from popek_checker.solver.cache import Cache
+from popek_checker.virtualizability.verdict import Truth
+from popek_grammar.load import configs_of, load_machine
+
+CLOSED = "run S, U at U\nhost open = 0\nrewrite leak, hole, odd"
+"""A right monitor of the toy."""
+
+
+def test_how_instructions_are_handled() -> None:
+    made = proof("run S, U at U\nhost open = 0\nrewrite leak\nhypercall hole")
+    assert {row.label: row.how for row in made.rows} == {
+        "inc": "direct", "sys": "reflected", "put": "emulated", "idle": "emulated", "get": "emulated", "shut": "emulated",
+        "ret": "emulated", "leak": "rewritten", "hole": "hypercall", "odd": "refuted",
+    }  # fmt: skip
+
+
+def test_a_right_monitor_is_proved() -> None:
+    made = proof(CLOSED)
+    assert (made.found, made.as_expected) == ("proved", Truth.YES)
+    assert [answer.name for answer in made.answers] == list(OBLIGATIONS)
+    assert found(made, "efficient") == ("refuted", ("idle",))
+    assert found(made, "recursive") == ("proved", ())
+
+
+@pytest.mark.parametrize(
+    ("lines", "obligation", "names"),
+    [
+        ("run S, U at U\nhost open = 0\nrewrite hole, odd", "direct", ("leak",)),  # nothing happens, and the bare machine writes
+        ("run S, U at U\nrewrite leak, hole, odd", "direct", ("get",)),  # the host's own c is read
+        ("run S, U at U\nrewrite leak, hole, odd", "reflect", ("get",)),  # ... also where the guest has shut it
+        ("run S, U at U\nhost open = 0\nrewrite leak, odd", "frame", ("hole",)),
+        ("run S, U at U\nhost open = 0\nrewrite leak, hole", "reflect", ("odd",)),
+        ("run U at U\ninterpret S\nhost open = 0", "direct", ("hole",)),  # all of S is the monitor's: leak and odd too
+    ],
+)
+def test_what_refutes(lines: str, obligation: str, names: tuple[str, ...]) -> None:
+    assert found(proof(lines), obligation) == ("refuted", names)
+
+
+def test_a_witness_says_what_each_side_makes_of_it() -> None:
+    made = proof("run S, U at U\nhost open = 0\nrewrite leak, hole")
+    (broken,) = next(row for row in made.rows if row.label == "odd").broken
+    assert broken.witness is not None
+    assert broken.witness.labels == ("guest in S", "host in U")
+    assert broken.witness.results == ("privileged", "completes")
+
+
+@pytest.mark.parametrize(
+    ("entry", "lost"),
+    [
+        ("save pc -> epc; save m -> em; vector = 0; enter m = S", ""),
+        ("save pc[6:0] @ 0b0 -> epc; save m -> em; vector = 0; enter m = S", "pc"),  # the top bit of pc is gone
+        ("save pc -> epc; save m -> em; vector = 0; enter m = S; enter A = epc", "A"),
+        ("save pc -> epc; save A -> c; save m -> em; vector = 0; enter m = S; enter A = epc", ""),
+        ("save next_pc -> epc; save m -> em; vector = 0; enter m = S", ""),  # the length of what trapped is known
+    ],
+)
+def test_what_a_trap_loses(entry: str, lost: str) -> None:
+    text = TOY.replace("save pc -> epc; save m -> em; vector = 0; enter m = S", entry)
+    made = proof(CLOSED, text.replace("enter A =", "clobber A\n enter A =") if lost == "A" else text, "entry")
+    names = ("entry(privileged)", "entry(call)") if lost else ()
+    assert found(made, "entry") == ("refuted" if lost else "proved", names)
+    assert (f"overwrites {lost} and" in made.answers[0].reason) is bool(lost)
+
+
+def test_where_is_kept_by_what_runs_directly() -> None:
+    """`inc` leads out of what f says of the guest: what is shown of the next step would be shown of nothing."""
+    assert found(proof(f"{CLOSED}\nwhere A < 8", TOY, "direct"), "direct") == ("refuted", ("inc",))
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("where A == 1 and A == 2", "no guest in mode U satisfies the conditions of f (line 5)"),
+        ("where A > 0", ""),  # reset is another: the monitor begins the guest so
+        ("host em = if A == 0 then S else U", ""),
+    ],
+)
+def test_the_first_state(line: str, says: str) -> None:
+    made = proof(f"{CLOSED}\n{line}", TOY, "first")
+    assert found(made, "first")[0] == ("refuted" if says else "proved")
+    assert says in made.answers[0].reason
+    assert bool(made.answers[0].notes) is (line == "where A > 0")
+
+
+def test_a_value_that_the_host_cannot_have() -> None:
+    text = TOY.replace("state {", "register lim : bits(8) reset 1 { V [1:0] warl { 0..2 } else 0 role control }\nstate {")
+    assert found(proof(f"{CLOSED}\nhost lim.V = A[1:0]", text, "first"), "first")[0] == "refuted"
+    assert found(proof(f"{CLOSED}\nhost lim.V = A[0:0] @ 0b0", text, "first"), "first")[0] == "proved"
+
+
+def test_a_call_that_nothing_can_make() -> None:
+    """Where no instruction traps for certain, nothing can stand for a replaced one."""
+    text = "\n".join(
+        line for line in TOY.splitlines() if not any(f"instr {n} " in line for n in ("sys", "put", "idle", "shut", "ret"))
+    )
+    text = text.replace("guard m == S or open == 1 else trap privileged", "guard open == 1 else trap call")
+    made = proof("run S, U at U\nrewrite leak, hole, odd, get", text)
+    assert found(made, "call") == ("refuted", ())
+    assert made.found == "refuted"
+    assert found(proof(CLOSED), "call")[0] == "proved"
+
+
+def test_what_takes_too_long_is_unknown() -> None:
+    """And is neither proved nor refuted; once the monitor has it, it is not asked."""
+    text = TOY.replace("A : bits(8)", "B : bits(64)\n D : bits(64)\n A : bits(8)")
+    product = "zext(B, 128) * zext(D, 128) == 340282366920938460843936948965011886881"  # of the two largest primes below 2**64
+    text += f'instr mul {{ enc 00001010; asm "mul"; guard m == S or {product} else trap call; do {{ c = A }} }}\n'
+    made = proof(CLOSED, text, instructions=("mul",), timeout=0.05)
+    assert (made.rows[0].how, made.found, made.as_expected) == ("unknown", "unknown", Truth.UNKNOWN)
+    assert not made.settled
+    assert proof(f"{CLOSED}, mul", text, instructions=("mul",), timeout=0.05).as_expected is Truth.YES
+
+
+def test_of_some_only() -> None:
+    """What is expected of others is not missed."""
+    lines = "run S, U at U\nhost open = 0\nexpect refuted { leak: direct, hole: direct + frame, odd: reflect }"
+    assert proof(lines).as_expected is Truth.YES
+    assert proof(lines, TOY, "frame").as_expected is Truth.YES
+    assert proof(lines, instructions=("odd",)).as_expected is Truth.YES
+    assert proof(lines.replace("odd: reflect", "odd: direct")).difference == "odd: reflect, not direct"
+    assert proof(lines.replace(", odd: reflect", "")).difference == "unexpected: odd"
+    assert proof(lines.replace("hole: direct + frame", "put")).difference == "unexpected: hole; missing: put"
+
+
+def test_rows_are_kept(tmp_path: Path) -> None:
+    """An edit of what is expected, or of what else is replaced, decides nothing anew."""
+    cache = Cache(tmp_path / "answers.sqlite")
+    made = prove(machine("run S, U at U\nhost open = 0"), "x", Asked(), None, cache)
+    assert (made.cached, len(made.rows)) == (0, 10)
+    again = prove(machine("run S, U at U\nhost open = 0\nrewrite leak, odd\nslice 7\nexpect refuted"), "x", Asked(), None, cache)
+    assert again.cached == 8
+    other = prove(machine("run S, U at U\nhost open = 1"), "x", Asked(), None, cache)
+    assert other.cached == 0
+
+
+@pytest.mark.parametrize("file", sorted(str(path.relative_to(SPEC)) for path in SPEC.rglob("*.vmm")))
+def test_shipped_monitors(file: str, tmp_path: Path) -> None:
+    """Each comes out as its author says; those that differ in what they replace have rows in common."""
+    path, cache = str(SPEC / file), Cache(tmp_path / "answers.sqlite")
+    for config in configs_of(path):
+        made = load_machine(path, config)
+        for name in made.monitors:
+            result = prove(made, name, Asked(), None, cache)
+            assert result.as_expected is Truth.YES, (name, result.found, result.difference)
