@@ -37,7 +37,8 @@ def monitors(spec: str) -> str:
     if not spec.endswith(ENDING) and not Path(spec).exists():
         spec = next((str(file) for file in sorted(folder().rglob(f"*{ENDING}")) if file.stem == spec), spec)
     if not spec.endswith(ENDING):
-        hint = f'popek check {spec}; a monitor of it is written in a text of its own: vmm NAME for "{Path(locate(spec)).name}" {{ .. }}'
+        written = f'vmm NAME for "{Path(locate(spec)).name}" {{ run .. at .. }}'
+        hint = f"popek check {spec}; a monitor of it is written in a text of its own: {written}"
         raise _refused("E0490", f"{spec} is no text of monitors, whose name ends with {ENDING}", spec, hint)
     return spec
 

@@ -1,4 +1,4 @@
-"""A proof of a monitor in the words that every format has: instructions folded to one a mnemonic, obligations, what is said of both."""
+"""A proof of a monitor in the words that every format has: instructions, folded to one a mnemonic, and obligations."""
 
 from __future__ import annotations
 

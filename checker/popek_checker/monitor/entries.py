@@ -2,8 +2,8 @@
 
 Two guests that differ only in what the entry overwrites never come to one state of the host. What the monitor knows is the same
 of both: its own state, its constants, the cause and its payload, the length of the instruction. Stores of an entry go to the
-host's own memory, each cell to its own place, but where f says which cells are the guest's. An instruction traps where no interrupt
-is taken before it.
+host's own memory, each cell to its own place, but where f says which cells are the guest's. An instruction traps where no
+interrupt is taken before it.
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ def _assumptions(machine: m.Machine, monitor: m.Monitor) -> Iterator[str]:
     if any(scalar.legal is not None for scalar in machine.scalars.values()):
         yield SETS
     if kept := premises(machine):
-        yield f"invariants of the machine, where a trap is entered: {', '.join(each.name for each in kept)} (`popek check` proves them)"
+        names = ", ".join(each.name for each in kept)
+        yield f"invariants of the machine, where a trap is entered: {names} (`popek check` proves them)"
     yield from alike(machine)
     above = [name for name, code in machine.modes.members if code not in monitor.modes and _above(machine, monitor, code)]
     if above:

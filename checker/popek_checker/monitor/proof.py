@@ -13,7 +13,7 @@ OBLIGATIONS: Final = {
     "entry": ("O3", "no trap of the host loses any of the guest's state"),
     "frame": ("O4", "what completes directly leaves the host's own state and memory alone"),
     "reflect": ("O5", "nothing completes directly where the guest's machine traps"),
-    "call": ("call", "what stands for a replaced instruction always traps"),
+    "call": ("O3", "what stands for a replaced instruction always traps"),
     "efficient": ("O7", "innocuous instructions do not trap"),
     "recursive": ("Theorem 2", "the guest's machine is one that the monitor itself can run on"),
 }

@@ -117,9 +117,9 @@ def _recursive(machine: m.Machine, monitor: m.Monitor, found: Sequence[Answer]) 
         told = f"the guest's machine has no mode {', '.join(lacking)}, which the host's has"
         return Answer("recursive", Truth.NO, reason=told)
     others = [answer.truth for answer in found if answer.name in REFUTING]
-    notes = ("the monitor must not depend on time, and as a guest it has less memory than its host",)
+    notes: tuple[str, ...] = ("the monitor must not depend on time, and as a guest it has less memory than its host",)
     if any(replaced.how == "hypercall" for replaced in monitor.replaced):
-        notes += ("as a guest it must be modified as its guests are",)
+        notes = (*notes, "as a guest it must be modified as its guests are")
     holds = conjunction(others)
     return Answer(
         "recursive", holds, reason="it is refuted" if holds is Truth.NO else "", notes=notes if holds is Truth.YES else ()

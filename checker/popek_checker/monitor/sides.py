@@ -18,7 +18,7 @@ from popek_grammar.meaning.terms import Term
 
 
 def seen_by(machine: m.Machine, monitor: m.Monitor) -> m.Machine:
-    """The machine as the questions about a monitor take it: with the host's memory, and with what f lets through the guest's own."""
+    """The machine as the questions about a monitor take it: with the host's memory, and what f lets through the guest's own."""
     return seen_through(with_physical(machine, monitor.memory), monitor.placement)
 
 
@@ -88,7 +88,7 @@ class Sides:
 
 
 def disturbed(f: Embedding, bare: Copy, host: Copy) -> Term:
-    """Something that is none of the guest's has changed on the host: state that does not follow the guest's, memory outside it."""
+    """Something of the host's own has changed: state that does not follow the guest's, memory outside the guest."""
     return t.or_(*_disturbed(f, bare, host))
 
 

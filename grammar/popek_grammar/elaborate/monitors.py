@@ -11,7 +11,7 @@ from lark import Token, Tree
 
 from popek_grammar import machine as m
 from popek_grammar.elaborate.constants import literal
-from popek_grammar.elaborate.context import Context, names, text_of, trees
+from popek_grammar.elaborate.context import names, text_of, trees
 from popek_grammar.elaborate.placements import placed
 from popek_grammar.elaborate.theorems import expectation
 from popek_grammar.elaborate.work import Work
@@ -236,7 +236,7 @@ class _Reading:
         made = expectation(line)
         known = [*self.work.draft.instructions, *OTHERS]
         for named in line.find_data("verdict_name"):
-            name, part, ways = named.children
+            name, _, ways = named.children
             with self.ctx.recover():
                 if str(name) not in known and str(name) not in self.ctx.absent:
                     self.ctx.unknown("instruction", str(name), named, known)

@@ -20,7 +20,10 @@ from popek_grammar.text.layout import CLOSING, OPENING
 GROUPS: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = (
     ("a declaration", frozenset({"INSTR", "CSR", "FN", "THEOREM"}), frozenset(
         "ISA INCLUDE PARAM EXTENSION CONFIG MODES STATE REGISTER CSR_SPACE CAUSES FAULT ACTING LAYOUT FRAGMENT OPERAND "
-        "TRANSLATION PROTECTION ALIAS OTHERWISE TRAP_STACK DELEGATE INTERRUPTS PLACEMENT PROGRAM OVERRIDE INVARIANT VMM".split())),
+        "TRANSLATION PROTECTION ALIAS OTHERWISE TRAP_STACK DELEGATE INTERRUPTS PLACEMENT PROGRAM OVERRIDE INVARIANT "
+        "VMM".split())),
+    ("a line of a monitor", frozenset({"RUN", "INTERPRET", "HYPERCALL"}), frozenset(
+        "REWRITE HOST BANK THROUGH VIRTUAL LET WHERE MEMORY PLACEMENT SLICE WEIGHT EXPECT".split())),
     ("a statement", frozenset({"LET", "YIELD", "NAME", "TRAP", "RETURN"}), frozenset(
         "IF MATCH FOR GUARD NEXT FAULT RETURN_FROM INT HEX OCT BIN TRUE FALSE UNSPECIFIED LPAR".split())),
     ("an expression", frozenset({"INT", "HEX", "NAME", "LPAR"}), frozenset(
