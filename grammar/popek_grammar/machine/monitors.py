@@ -11,7 +11,7 @@ from popek_grammar.records import record
 @record
 class Replaced:
     """Instructions of the guest that do not run as they stand: `how` is `rewrite` (by the monitor, while it runs) or `hypercall`
-    (by the guest's author, beforehand). Each is a call of the monitor instead, which does what it says on the guest's own machine.
+    (by the guest's author, beforehand). Each is a call of the monitor instead, which does what it says on the guest's machine.
 
     `names` are `instr` or `instr(csr)`.
     """
@@ -25,7 +25,7 @@ class Replaced:
 class Monitor:
     """A hypervisor: a machine of the same kind for guests whose modes `runs` execute on the host in its mode `at`.
 
-    `interprets` are the guest's modes of which the monitor executes every instruction itself (a hybrid monitor). `placement` is f,
+    `interprets` are the guest's modes of which the monitor executes each instruction itself (a hybrid monitor). `placement` is f,
     `memory` the model of the guest's memory (`view`, `per_mode`, `translated`). `slice` is how many steps a guest has before
     another's turn, `weight` its share of them.
     """

@@ -31,7 +31,7 @@ def test_as_text(toy: Path) -> None:
     for told in (
         "monitor good of toy (default): guest S, U run at U, memory view",
         "O4 frame, what completes directly leaves the host's own state and memory alone: refuted by hole",
-        "O3 call, what stands for a replaced instruction always traps: proved\n  a call of the monitor is `sys`, which always traps",
+        "O3 call, what stands for a replaced instruction always traps: proved\n  a call of the monitor is `sys`, which always",
         "hole: direct",
         "guest in U  host in U",
         "assuming `rewrite`: the guest sees neither",

@@ -9,6 +9,7 @@ import os
 import random
 
 from damage import damaged
+
 from machines import SPEC
 from popek_grammar.elaborate import elaborate_with_problems
 from popek_grammar.text.diagnostics import SpecError, render_all
