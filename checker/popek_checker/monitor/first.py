@@ -91,7 +91,7 @@ def _begun(
     """Reset, in the guest's first mode; where f refuses it, with the pieces that its conditions speak of as they want them."""
     mode = begins_in(machine, monitor)
     free = start(machine, mode, "")
-    reset = start(machine, mode, "")
+    reset = free.copy()
     for name, scalar in machine.scalars.items():
         if scalar.reset is not None and name != machine.mode:
             reset.scalars[name] = t.const(scalar.reset, scalar.width)
