@@ -88,9 +88,10 @@ class Smt:
         self.seconds = 0.0
         self._lowerings = {opaque: Lowering(self.context, opaque) for opaque in (True, False)}
         self._solver = z3.SimpleSolver(ctx=self.context)
+        self._solver.set("relevancy", 0)  # goals have few parts that do not matter; to keep track of them costs more
         self.dump: list[str] | None = None
         self._answered: dict[tuple[Term, bool], Answer] = {}
-        self._plain: set[Term] = set()
+        self._opaque: dict[Term, bool] = {}
         self.answers: Answers | None = None
 
     @contextmanager
@@ -191,10 +192,7 @@ class Smt:
 
     def real(self, term: Term) -> Lowering:
         """The lowering under which a term means what it says: the shared one, unless it has products that are opaque there."""
-        if term not in self._plain and self._has_opaque(term):
-            return self._lowerings[False]
-        self._plain.add(term)
-        return self._lowerings[True]
+        return self._lowerings[not self._has_opaque(term)]
 
     def values(self, facts: Sequence[Term], roots: Sequence[Term]) -> list[int] | None:
         """What Z3 itself makes of terms in a model of `facts`, real arithmetic; None when there is no model.
@@ -220,9 +218,12 @@ class Smt:
         solver.add(self._lowerings[False].formula(goal))
         return "(set-logic QF_UFBV)\n" + str(solver.to_smt2())
 
-    @staticmethod
-    def _has_opaque(goal: Term) -> bool:
-        return any(term.op in _OPAQUE and term.width > OPAQUE_WIDTH for term in t.postorder([goal]))
+    def _has_opaque(self, goal: Term) -> bool:
+        """Whether there are products or quotients below `goal` that are opaque at first."""
+        known = self._opaque
+        for term in t.postorder([goal], known):
+            known[term] = (term.op in _OPAQUE and term.width > OPAQUE_WIDTH) or any(known[arg] for arg in term.args)
+        return known[goal]
 
 
 @lru_cache(maxsize=4)
