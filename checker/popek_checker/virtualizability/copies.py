@@ -6,7 +6,7 @@ Visible state V (role `guest`) is shared by the copies; the rest, C, is free in 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,7 +17,7 @@ from popek_grammar.meaning.evaluator import Run
 from popek_grammar.meaning.instruction import Operands, execute
 from popek_grammar.meaning.memory import Translated
 from popek_grammar.meaning.outcome import Outcome
-from popek_grammar.meaning.state import PC_WRITTEN, ArrayValue, Base, State, free_base, legal, merge
+from popek_grammar.meaning.state import PC_WRITTEN, ArrayValue, State, free_base, legal, merge
 from popek_grammar.meaning.terms import Term
 from popek_grammar.meaning.traps import enter
 from popek_grammar.meaning.views import MODELS, View
