@@ -171,8 +171,11 @@ class Group:
     asked: int = 0
 
     def next(self, rows: Mapping[Unit, DeltaRow], each: bool) -> list[Unit]:
-        """Those to ask about now: one, then twice as many as before until one differs; all, if there are few."""
-        if self.asked and len(self.units) > FEW and not each and self.shown(rows):
+        """Those to ask about now: one, then twice as many as before until one differs; all, if there are few.
+
+        None after one that was not decided in time, while none differs: the others ask as much, and would take as long.
+        """
+        if self.asked and not each and (self.stuck(rows) is not None or (len(self.units) > FEW and self.shown(rows))):
             return []
         count = len(self.units) if each or self.shown(rows) else max(1, self.asked)
         chosen = self.units[self.asked : self.asked + count]
@@ -182,6 +185,11 @@ class Group:
     def shown(self, rows: Mapping[Unit, DeltaRow]) -> bool:
         """Whether one of them differs."""
         return any(rows[unit].status is Status.DIFFERENT for unit in self.units[: self.asked])
+
+    def stuck(self, rows: Mapping[Unit, DeltaRow]) -> Unit | None:
+        """One that was not decided, where none differs."""
+        left = (unit for unit in self.units[: self.asked] if rows[unit].status is Status.UNKNOWN)
+        return None if self.shown(rows) else next(left, None)
 
     def idle(self, rows: Mapping[Unit, DeltaRow]) -> bool:
         """Whether some were asked about, none differs, and there are more."""
@@ -194,12 +202,15 @@ class Group:
         self.units = [*self.units[: self.asked], *(unit for unit in left if unit not in gone)]
         return gone
 
-    def rest(self) -> Iterator[tuple[Unit, DeltaRow]]:
+    def rest(self, rows: Mapping[Unit, DeltaRow]) -> Iterator[tuple[Unit, DeltaRow]]:
         """The rows of those that were not asked about."""
-        place = self.clause.a or self.clause.b
+        place, stuck = self.clause.a or self.clause.b, self.stuck(rows)
+        status = Status.THROUGH if stuck is None else Status.UNKNOWN
         reason = f"through {self.clause.label}" + (f", {place}" if place else "")
+        if stuck is not None:
+            reason += f": not asked about, since {stuck.name} was not decided (--each asks)"
         for unit in self.units[self.asked :]:
-            yield unit, DeltaRow(unit.kind, unit.name, unit.part, Status.THROUGH, reason=reason, through=self.through[unit])
+            yield unit, DeltaRow(unit.kind, unit.name, unit.part, status, reason=reason, through=self.through[unit])
 
 
 def groups(reading: Reading, through: Mapping[Unit, Sequence[Clause]]) -> list[Group]:

@@ -92,7 +92,7 @@ class Work:
                         self.rows[unit] = self._same(unit)
             asked = [unit for group in grouped for unit in group.next(self.rows, self.each)]
         for group in grouped:
-            self.rows |= dict(group.rest())
+            self.rows |= dict(group.rest(self.rows))
 
     def _accesses(self, grouped: Sequence[Group]) -> None:
         """Asks about the accesses that things make which are not asked about yet: of each kind one width, then the others."""

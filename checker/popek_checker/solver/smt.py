@@ -18,6 +18,7 @@ import z3  # type: ignore[import-untyped,unused-ignore]
 from z3 import z3core  # type: ignore[import-untyped,unused-ignore]
 
 from popek_checker.solver.answers import Answers, about
+from popek_checker.solver.narrowing import narrowed
 from popek_checker.solver.plain import Plain
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.terms import Term
@@ -28,6 +29,10 @@ BRIEFLY: Final = 2000
 """Milliseconds for one way of asking before the next is tried."""
 FIRST_LIMIT: Final = 3_000_000
 """Z3's resource units for one answer before a heavier solver is tried; about a million a second."""
+NARROWED_LIMIT: Final = 20_000_000
+"""The same for a model of a hard goal with some of the state at zero."""
+NARROWED: Final = 4.0
+"""Seconds for the last such try, with the heavier solver."""
 SMALL_LIMIT: Final = 300_000
 """The same for many small questions where unknown only means: not this one."""
 _OPAQUE: Final = frozenset({"mul", "udiv", "urem", "sdiv", "srem"})
@@ -87,10 +92,10 @@ class Smt:
         self.calls = 0
         self.seconds = 0.0
         self._lowerings = {opaque: Lowering(self.context, opaque) for opaque in (True, False)}
-        self._solver = z3.SimpleSolver(ctx=self.context)
+        self._solver = self._simple()
         self.dump: list[str] | None = None
         self._answered: dict[tuple[Term, bool], Answer] = {}
-        self._plain: set[Term] = set()
+        self._opaque: dict[Term, bool] = {}
         self.answers: Answers | None = None
 
     @contextmanager
@@ -166,10 +171,7 @@ class Smt:
             self._solver.set("rlimit", FIRST_LIMIT)
             result, solver = self._solver.check(), self._solver
             if result == z3.unknown:
-                solver = z3.SolverFor("QF_UFBV", ctx=self.context)
-                solver.set("timeout", int(self.timeout * 1000))
-                solver.add(formula)
-                result = solver.check()
+                result, solver, goal = self._hard(goal, lowering)
             seconds = time.perf_counter() - start
             self.seconds += seconds
             if result == z3.sat:
@@ -181,6 +183,38 @@ class Smt:
         finally:
             self._solver.pop()
 
+    def _hard(self, goal: Term, lowering: Lowering) -> tuple[Any, Any, Term]:
+        """The answer about a hard goal, the solver that has it, and the goal that a model of it is of."""
+        smaller = None
+        for smaller in narrowed(goal):
+            solver = self._simple()
+            solver.set("rlimit", NARROWED_LIMIT)
+            solver.add(lowering.formula(smaller))
+            result = solver.check()
+            if result == z3.sat:
+                return result, solver, smaller
+            if result == z3.unsat:  # what is narrower still has no model either
+                break
+        if smaller is not None and result == z3.unknown:
+            solver = self._heavy(lowering.formula(smaller), min(self.timeout, NARROWED))
+            result = solver.check()
+            if result == z3.sat:
+                return result, solver, smaller
+        solver = self._heavy(lowering.formula(goal), self.timeout)
+        return solver.check(), solver, goal
+
+    def _simple(self) -> Any:
+        solver = z3.SimpleSolver(ctx=self.context)
+        solver.set("relevancy", 0)  # goals have few parts that do not matter; to keep track of them costs more
+        return solver
+
+    def _heavy(self, formula: Any, seconds: float) -> Any:
+        """A solver of its own for one hard formula."""
+        solver = z3.SolverFor("QF_UFBV", ctx=self.context)
+        solver.set("timeout", int(seconds * 1000))
+        solver.add(formula)
+        return solver
+
     @contextmanager
     def within(self, facts: Sequence[Term]) -> Iterator[Scope]:
         """A scope in which `facts` stand: many small questions over the same facts, which are lowered and sent once."""
@@ -191,10 +225,7 @@ class Smt:
 
     def real(self, term: Term) -> Lowering:
         """The lowering under which a term means what it says: the shared one, unless it has products that are opaque there."""
-        if term not in self._plain and self._has_opaque(term):
-            return self._lowerings[False]
-        self._plain.add(term)
-        return self._lowerings[True]
+        return self._lowerings[not self._has_opaque(term)]
 
     def values(self, facts: Sequence[Term], roots: Sequence[Term]) -> list[int] | None:
         """What Z3 itself makes of terms in a model of `facts`, real arithmetic; None when there is no model.
@@ -220,9 +251,12 @@ class Smt:
         solver.add(self._lowerings[False].formula(goal))
         return "(set-logic QF_UFBV)\n" + str(solver.to_smt2())
 
-    @staticmethod
-    def _has_opaque(goal: Term) -> bool:
-        return any(term.op in _OPAQUE and term.width > OPAQUE_WIDTH for term in t.postorder([goal]))
+    def _has_opaque(self, goal: Term) -> bool:
+        """Whether there are products or quotients below `goal` that are opaque at first."""
+        known = self._opaque
+        for term in t.postorder([goal], known):
+            known[term] = (term.op in _OPAQUE and term.width > OPAQUE_WIDTH) or any(known[arg] for arg in term.args)
+        return known[goal]
 
 
 @lru_cache(maxsize=4)

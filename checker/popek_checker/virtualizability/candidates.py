@@ -53,17 +53,21 @@ def atoms(subject: Subject, roots: Sequence[Term]) -> list[Term]:
 
     A bit that is not 1 is said to be 0.
     """
-    held = held_state(subject.machine)
-    found = [term for term in t.postorder(roots) if term.op in ("eq", "ult", "slt") and only(term, held)]
+    held, told = held_state(subject.machine), dict[Term, bool | None]()
+    found = [term for term in t.postorder(roots) if _only(term, held, told) and term.op in ("eq", "ult", "slt")]
     signed = [(negative, atom) for atom in found for negative in (False, True)]
     signed.sort(key=lambda pair: (pair[0], len(t.postorder([pair[1]])), pair[1].key))
     return list(dict.fromkeys(_denied(atom) if negative else atom for negative, atom in signed))
 
 
-def only(term: Term, held: frozenset[str]) -> bool:
-    """Whether `term` speaks of held state, and of nothing else."""
-    leaves = t.free([term])
-    return bool(leaves) and all(leaf.name in held for leaf in leaves)
+def _only(term: Term, held: frozenset[str], told: dict[Term, bool | None]) -> bool:
+    """Whether `term` speaks of held state, and of nothing else. `told` has its arguments: None for what speaks of no state."""
+    parts = [told[arg] for arg in term.args]
+    if term.op in ("var", "apply"):
+        parts.append(term.name in held)
+    said = [part for part in parts if part is not None]
+    told[term] = all(said) if said else None
+    return bool(told[term])
 
 
 def _denied(atom: Term) -> Term:

@@ -226,8 +226,8 @@ def decide_all(
 
 
 def settled(row: Row) -> bool:
-    """Nothing in the row is unknown: only then is it worth keeping."""
-    return all(finding.truth is not Truth.UNKNOWN for finding in row.findings)
+    """Nothing in the row is unknown: only then is it worth keeping. More time might find a condition that was not found."""
+    return all(finding.truth is not Truth.UNKNOWN for finding in row.findings) and row.closable is not Truth.UNKNOWN
 
 
 def _batches(

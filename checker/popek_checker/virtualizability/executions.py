@@ -163,7 +163,8 @@ class Executions:
     def leaves(self, mode: int) -> frozenset[str]:
         """The state that a completed run at `mode` depends on, by name."""
         if mode not in self._leaves:
-            self._leaves[mode] = frozenset(leaf.name for leaf in t.free(self.roots(self.copy(mode))))
+            made = self.copy(mode)
+            self._leaves[mode] = _leaves(tuple(self.roots(made)))
         return self._leaves[mode]
 
     @cached_property
@@ -235,3 +236,8 @@ class Executions:
 def _own_or_shared(key: Same) -> bool:
     """Whether all state is shared by copies or of the resources: none is hidden and free in each."""
     return all(shared(piece) or is_resource(piece.role) for _, piece in pieces(key.machine))
+
+
+@lru_cache(maxsize=64)
+def _leaves(roots: tuple[Term, ...]) -> frozenset[str]:
+    return frozenset(leaf.name for leaf in t.free(roots))

@@ -152,7 +152,7 @@ class Piece:
         made = known.copy
         shown = [made.ok, *made.facts, *(part for name, part in _rest(made, self._piece.name, self._element))]
         named = self._named(shown)
-        if not self._could_tell(named[1 + len(made.facts) :]):
+        if not self._could_tell(named[1 + len(made.facts) :], self._value):
             return False
         low, high = self._ends()
         one, other = self._with(named, low), self._with(named, high)
@@ -178,13 +178,13 @@ class Piece:
         goal = [self._can_be(self._value), self._can_be(twin), *left[:count], *again[:count], t.ne(self._value, twin), *alike]
         return self._asked(goal, model=False).status is Status.UNSAT
 
-    def _could_tell(self, results: list[Term]) -> bool:
-        """Whether the terms allow as many results, all else fixed, as the piece has values.
+    def _could_tell(self, results: list[Term], leaf: Term) -> bool:
+        """Whether the terms allow as many results, all but `leaf` fixed, as the piece has values.
 
         What it gives to them as bits, and as conditions, can tell no more values apart than there are ways for these to be. As
         an address it gives nothing: a cell of a fixed memory is a number.
         """
-        bits, conditions = passed(self._value, results)
+        bits, conditions = passed(leaf, results)
         values = 1 << self._piece.width if self._legal is None else sum(high - low + 1 for low, high in self._legal)
         return values <= 1 << (bits + conditions)
 
@@ -212,7 +212,8 @@ class Piece:
         value, *facts = self._fixed(roots, model, sources | {self._value})  # whatever it was before
         if all(fact is t.TRUE for fact in facts) and _own_bits(value):
             return True
-        return any(self._filtered(roots, model, leaf) for leaf in t.free(roots[:1]) if leaf.name != PIECE)
+        leaves = (leaf for leaf in t.free(roots[:1]) if leaf.name != PIECE and self._could_tell(roots[:1], leaf))
+        return any(self._filtered(roots, model, leaf) for leaf in leaves)
 
     def _filtered(self, roots: list[Term], model: Model, source: Term) -> bool:
         """A value put into `source` at some place is taken over whenever it is one that the piece can have, whatever it was."""

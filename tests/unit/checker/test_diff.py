@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,8 +15,11 @@ from command import popek
 from machines import SPEC, machine
 from popek.codes import delta_code
 from popek.reports import delta_writer
+from popek_checker.difference import deciding, work
+from popek_checker.difference.compare import Pair
 from popek_checker.difference.delta import Contrast, Delta, DeltaRow, Status
 from popek_checker.difference.diff import diff
+from popek_checker.difference.sides import Unit
 from popek_checker.solver.smt import Answer, Smt
 from popek_checker.solver.smt import Status as Answered
 from popek_checker.virtualizability.program import chosen
@@ -386,6 +390,31 @@ def test_a_function_whose_difference_none_meets() -> None:
     delta = diff(a, b)
     assert {row.status for row in delta.rows} == {Status.SAME}
     assert not delta.differs
+
+
+def test_what_stands_beside_something_undecided_is_not_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that takes too long stands for the others, which are unknown then: no verdict, and no wait for each of them."""
+    asked: list[str] = []
+
+    def slow(smt: Smt, pair: Pair, unit: Unit, uneven: frozenset[str]) -> DeltaRow:
+        row = deciding.decide(smt, pair, unit, uneven)
+        if unit.kind != "instruction" or row.status is Status.SAME:
+            return row
+        asked.append(unit.name)
+        return replace(row, status=Status.UNKNOWN, reason="timeout", witness=None)
+
+    monkeypatch.setattr(work, "decide", slow)
+    a, b = shared(), shared(open_="key != k")
+    delta = diff(a, b)
+    rows = [row for row in delta.rows if row.name.startswith("op")]
+    assert {row.status for row in rows} == {Status.UNKNOWN}
+    assert {row.through for row in rows} == {("function open",)}
+    assert [row.reason for row in rows if row.name in asked] == ["timeout"]
+    assert sum("was not decided" in row.reason for row in rows) == 9
+    assert delta_code(delta) == 3
+    asked.clear()
+    diff(a, b, each=True)
+    assert len(asked) == 10
 
 
 def test_two_clauses_at_once() -> None:

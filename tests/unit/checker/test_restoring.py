@@ -9,15 +9,19 @@ import pytest
 from machines import machine
 from popek.explaining import state
 from popek.reports import writer
-from popek_checker.solver.smt import Smt
+from popek.reports.harm import why_lost
+from popek_checker.solver.smt import Answer, Smt, Status
 from popek_checker.virtualizability.check import check
+from popek_checker.virtualizability.decide import items
 from popek_checker.virtualizability.options import Options
-from popek_checker.virtualizability.restoring import lost, restored
+from popek_checker.virtualizability.restoring import Piece, _known, lost, passed, restored
 from popek_checker.virtualizability.verdict import Restored
 from popek_grammar.elaborate import elaborate
 from popek_grammar.machine import Machine
+from popek_grammar.meaning import terms as t
 from popek_grammar.text.source import load_texts
 
+X, Y = t.var("x", 8), t.var("y", 8)
 BASE = """isa t { title "t"; encoding big parcel 16 }
 modes { U = 0 < S = 1 }
 state {
@@ -140,3 +144,35 @@ def test_the_view_and_the_line_of_the_report() -> None:
     report = check(here, Options())
     assert "A monitor cannot give back: P (nothing reads it)" in writer("text")([report])
     assert [row["name"] for row in json.loads(writer("json")([report]))["not_restored"]] == ["P"]
+
+
+def test_what_gives_only_an_address_is_known_without_a_solver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No contents of memory tell every place from every other: what cells a piece leads to says little of it."""
+    text = made(
+        "instr see { enc 00001000 x:8; do { A = load(P, 8); store(P, A) } }", "instr set { enc 00001001 00000000; do { P = A } }"
+    )
+    monkeypatch.setattr(Smt, "check", lambda *_, **__: pytest.fail("asked"))
+    (see,) = [_known(text, item) for item in items(text) if item.instruction == "see"]
+    assert not Piece(text, Smt(10), text.scalars["P"], None).is_read(see)
+
+
+@pytest.mark.parametrize(
+    ("results", "counts"),
+    [
+        ([t.bvxor(X, Y)], (8, 0)),
+        ([t.extract(X, 3, 0), t.extract(X, 5, 2)], (6, 0)),
+        ([t.apply("ram", 8, (X,))], (0, 0)),
+        ([t.ite(t.ult(X, Y), t.apply("ram", 8, (X,)), Y)], (0, 1)),
+        ([t.ite(t.eq(t.apply("ram", 8, (X,)), Y), Y, t.const(0, 8))], (0, 0)),
+    ],
+)
+def test_what_a_term_can_tell_of_a_piece(results: list[t.Term], counts: tuple[int, int]) -> None:
+    assert passed(X, results) == counts
+
+
+def test_what_is_not_decided_is_no_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A solver that gives up has not found that nothing reads or sets a piece; such a report is not kept."""
+    monkeypatch.setattr(Smt, "check", lambda *_, **__: Answer(Status.UNKNOWN, reason="timeout"))
+    pieces = found("instr see { enc 00001000 00000000; do { A = P } }", "instr set { enc 00001001 00000000; do { P = A } }")
+    assert (pieces["P"].reads, pieces["P"].sets, pieces["P"].undecided) == ("", "", ("reads", "sets"))
+    assert why_lost(pieces["P"]) == "not decided what reads it, not decided what sets it"

@@ -159,6 +159,13 @@ def test_the_page_says_what_was_found(paper: Page, html: str) -> None:
     assert {each.view.name: dict(each.view.access) for each in paper.holes}["JRST1"] == {"U": "always", "S": "always"}
 
 
+def test_the_page_has_the_invariants(html: str) -> None:
+    """What the text says of every state and of single steps, and how it came out."""
+    section = html.partition('<h2 id="invariants">')[2].partition("</table>")[0]
+    assert "after entry: E[0] == old(m @ pc @ l @ b)" in section
+    assert section.count("<td>holds</td>") == section.count("<tr>") - 1
+
+
 def test_a_witness_has_a_column_for_each_state(html: str) -> None:
     """Section of LRA: the two places differ in l, and show it."""
     start = html.index('id="hole-LRA"')
