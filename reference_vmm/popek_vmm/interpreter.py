@@ -24,6 +24,7 @@ from popek_vmm.images.devicetree import place_devicetree
 from popek_vmm.images.htif import HostTarget
 from popek_vmm.images.images import BadImage, Image
 from popek_vmm.snapshots import pack, unpack
+from popek_vmm.steps import Bare, Steps
 
 if TYPE_CHECKING:
     from popek_vmm.engine.slow import Slow
@@ -58,13 +59,15 @@ class Counts:
 
 
 class Machine:
-    """A machine that runs programs. Names of state are those of its text."""
+    """A machine that runs programs. Names of state are those of its text. `steps` says what a step is: by default, the text."""
 
     def __init__(
-        self, machine: m.Machine, key: str | None = None, console: Console | None = None, disk: Disk | None = None
-    ) -> None:
-        self.machine = machine
-        self.built, cached = build(machine, key)
+        self, machine: m.Machine, key: str | None = None, console: Console | None = None, disk: Disk | None = None,
+        steps: Steps | None = None,
+    ) -> None:  # fmt: skip
+        self.steps = steps or Bare(machine)
+        self.machine = machine = self.steps.machine
+        self.built, cached = build(self.steps, key)
         self.counts = Counts(cached=cached)
         low, cells = memory_region(machine)
         if low % (1 << self.built.shape.page):
@@ -87,7 +90,7 @@ class Machine:
         """The oracle on this machine's state. Most programs need none of its steps."""
         from popek_vmm.engine.slow import Slow
 
-        return Slow(self.core, self.devices)
+        return Slow(self.core, self.devices, self.steps)
 
     def _board(self) -> Board:
         """Fresh devices."""

@@ -10,13 +10,14 @@ from popek_grammar import machine as m
 from popek_grammar.assembly.decode import Decoded, decoder_of
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Run
-from popek_grammar.meaning.instruction import Operands, cell_bits, decoded, execute
+from popek_grammar.meaning.instruction import Operands, cell_bits, decoded
 from popek_grammar.meaning.memory import Translated
 from popek_grammar.meaning.outcome import Outcome
 from popek_grammar.meaning.paths import MemoryModel, Ranges
 from popek_grammar.meaning.state import PC_WRITTEN, ArrayValue, Base, State
 from popek_grammar.meaning.terms import Term
-from popek_grammar.meaning.traps import deliverable, enter
+from popek_grammar.meaning.traps import deliverable
+from popek_vmm.steps import Bare, Steps
 
 
 class Stopped(Exception):
@@ -47,13 +48,16 @@ class Oracle:
 
     `scalars` maps names to numbers; `arrays` maps names to sparse dictionaries of elements (absent: zero). Open
     choices (`choose`, `unspecified`) take their first legal value, or a random one with `seed`. `memory` replaces the
-    declared translation, as the view of a witness does.
+    declared translation, as the view of a witness does; `steps` what a step is, as a monitor does.
     """
 
-    def __init__(self, machine: m.Machine, seed: int | None = None, memory: MemoryModel | None = None) -> None:
-        self.machine = machine
+    def __init__(
+        self, machine: m.Machine, seed: int | None = None, memory: MemoryModel | None = None, steps: Steps | None = None
+    ) -> None:
+        self.steps = steps or Bare(machine)
+        self.machine = self.steps.machine
         self.memory = memory or Translated()
-        self.decoder = decoder_of(machine)
+        self.decoder = decoder_of(self.machine)
         self.random = random.Random(seed) if seed is not None else None
         self.scalars: dict[str, int] = {}
         self.arrays: dict[str, dict[int, int]] = {}
@@ -95,7 +99,7 @@ class Oracle:
         if isinstance(fetched, Outcome):
             return self._finish(state, None, fetched, state.scalars[self.machine.pc])
         operands = fetched
-        outcome = execute(self.machine, operands, state, self.memory, self._choose)
+        outcome = self.steps.execute(operands, state, self.memory, self._choose)
         following = t.add(state.scalars[self.machine.pc], operands.cells)
         return self._finish(state, operands.instruction.name, outcome, following)
 
@@ -103,7 +107,7 @@ class Oracle:
         """Executes a decoded instruction at the current state without fetching it."""
         state = self.state()
         operands = decoded(self.machine, instruction.instruction, instruction.encoding, instruction.operands)
-        outcome = execute(self.machine, operands, state, self.memory, self._choose)
+        outcome = self.steps.execute(operands, state, self.memory, self._choose)
         following = t.add(state.scalars[self.machine.pc], operands.cells)
         return self._finish(state, operands.instruction.name, outcome, following)
 
@@ -111,7 +115,7 @@ class Oracle:
         """What a decoded instruction comes to from the current state, which stays; a trap is not entered."""
         state = self.state()
         operands = decoded(self.machine, instruction.instruction, instruction.encoding, instruction.operands)
-        outcome = execute(self.machine, operands, state, self.memory, self._choose)
+        outcome = self.steps.execute(operands, state, self.memory, self._choose)
         if outcome.ok is not t.TRUE:
             taken = next(trap for trap in outcome.traps if trap.condition is t.TRUE)
             return Executed(taken.cause, tuple(value.value for value in taken.payload), {}, {})
@@ -190,7 +194,7 @@ class Oracle:
         run = Run(self.machine, state.copy(), self.memory, self._choose)
         if not self.machine.trap_stacks:
             raise Stopped(f"trap {cause}, and the machine declares no trap stack")
-        enter(run, cause, payload, following)
+        self.steps.enter(run, cause, payload, following)
         if run.path is t.FALSE:
             raise Stopped(f"trap {run.traps[0].cause} on entry of trap {cause}")
         self._commit(run.state)

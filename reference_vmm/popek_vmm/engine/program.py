@@ -9,11 +9,10 @@ from enum import Enum
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Run
-from popek_grammar.meaning.instruction import Operands, execute, general
+from popek_grammar.meaning.instruction import Operands, general
 from popek_grammar.meaning.memory import Translated
 from popek_grammar.meaning.outcome import Outcome
 from popek_grammar.meaning.state import symbolic
-from popek_grammar.meaning.traps import enter
 from popek_vmm.engine.accesses import Probed, first_choice
 from popek_vmm.engine.effects import Effects, effects
 from popek_vmm.engine.entries import decided
@@ -24,6 +23,7 @@ from popek_vmm.engine.lowering import PRELUDE
 from popek_vmm.engine.misses import miss
 from popek_vmm.engine.plan import Plan, plan
 from popek_vmm.engine.shape import Field, Shape
+from popek_vmm.steps import Steps
 
 SWAPS = "".join(f"declare i{bits} @llvm.bswap.i{bits}(i{bits})\n" for bits in range(16, 272, 16))
 DECLARATIONS = f"{SWAPS}declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)\n"
@@ -50,15 +50,16 @@ class Program:
     shape: Shape
 
 
-def program(machine: m.Machine) -> Program:
+def program(steps: Steps) -> Program:
     """Generates everything. Raises Unsupported for a machine that the engine cannot run."""
+    machine = steps.machine
     made = plan(machine)
     functions: dict[str, tuple[Effort, str]] = {}
     handlers: dict[tuple[str, int | None], int] = {}
     known: dict[object, int] = {}
     held: list[tuple[Field, ...]] = []
     for key, operands in variants(machine):
-        done = instruction_effects(made, operands)
+        done = instruction_effects(made, steps, operands)
         done, fields = decided(machine, operands.instruction, done, made.entry_bytes)
         handlers[key] = number = known.setdefault((fields, _identity(done)), len(known))
         name = f"op.{number}"
@@ -67,7 +68,7 @@ def program(machine: m.Machine) -> Program:
             held.append(fields)
             functions[name] = _effort(text, key[1] is None), text
     for cause in machine.causes.members:
-        text = entry(made, cause)
+        text = entry(made, steps, cause)
         functions[f"trap.{cause.name}"] = _effort(text, True), text
     functions |= {name: (Effort.FULL, text) for name, text in loop(made)}
     functions |= {f"miss.{kind}": (Effort.NONE, miss(made, each)) for kind, each in made.reaches.items()}
@@ -112,11 +113,11 @@ def variants(machine: m.Machine) -> Iterator[tuple[tuple[str, int | None], Opera
         yield (name, -1), replace(free, unknown_csr=True)
 
 
-def instruction_effects(made: Plan, operands: Operands) -> Effects:
+def instruction_effects(made: Plan, steps: Steps, operands: Operands) -> Effects:
     """What an instruction does, its accesses through the TLB."""
     machine = made.machine
     memory = Probed(machine, made.mapping | made.acting)
-    outcome = execute(machine, operands, symbolic(machine), memory, first_choice)
+    outcome = steps.execute(operands, symbolic(machine), memory, first_choice)
     tables = any(each.tables for each in made.reaches.values())
     following = t.add(t.var(machine.pc, made.pc.width), operands.cells)
     return effects(machine, outcome, following, memory.follows and tables)
@@ -127,14 +128,14 @@ def instruction(made: Plan, name: str, fields: tuple[Field, ...], done: Effects)
     return _body(Frame(made, name, {field.name: field for field in fields}), done)
 
 
-def entry(made: Plan, cause: m.CauseDef) -> str:
+def entry(made: Plan, steps: Steps, cause: m.CauseDef) -> str:
     """The function that enters a trap, which counts as the step of the instruction that raised it."""
     machine = made.machine
     frame = Frame(made, f"trap.{cause.name}")
     if not machine.trap_stacks:
         frame.go("left.slow")
         return frame.text()
-    return _body(frame, effects(machine, trap_outcome(machine, cause), None))
+    return _body(frame, effects(machine, trap_outcome(steps, cause), None))
 
 
 def _body(frame: Frame, done: Effects) -> str:
@@ -147,12 +148,13 @@ def _body(frame: Frame, done: Effects) -> str:
     return frame.text()
 
 
-def trap_outcome(machine: m.Machine, cause: m.CauseDef) -> Outcome:
+def trap_outcome(steps: Steps, cause: m.CauseDef) -> Outcome:
     """Entering a trap with any payload."""
+    machine = steps.machine
     run = Run(machine, symbolic(machine), Translated(), first_choice)
     payload = [t.var(f"%payload.{number}", width) for number, (_, width) in enumerate(machine.causes.payload)]
     following = t.resize(t.var("%next_pc", 64), machine.scalars[machine.pc].width)
-    enter(run, cause.name, payload, following)
+    steps.enter(run, cause.name, payload, following)
     return run.outcome()
 
 

@@ -13,6 +13,7 @@ from popek_grammar.meaning.memory import Translated, load_cells, main_array, sto
 from popek_grammar.meaning.terms import Term
 from popek_vmm.engine.core import Core, OutsideMemory, Stuck
 from popek_vmm.oracle import Oracle, Stepped, Stopped
+from popek_vmm.steps import Steps
 
 
 class Bus(Protocol):
@@ -88,10 +89,10 @@ class OnBus(Translated):
 class Slow:
     """Single steps on the same state as the generated code."""
 
-    def __init__(self, core: Core, bus: Bus) -> None:
+    def __init__(self, core: Core, bus: Bus, steps: Steps) -> None:
         self.core = core
         self.memory = OnBus(bus, core)
-        self.oracle = Oracle(core.machine, memory=self.memory)
+        self.oracle = Oracle(core.machine, memory=self.memory, steps=steps)
         memory_name = core.machine.main_memory
         for name, array in core.machine.arrays.items():
             self.oracle.arrays[name] = Cells(core, array) if name == memory_name else Elements(core, array)

@@ -1,0 +1,161 @@
+"""Where a monitor has what of a guest: f, and the way back from it, on states.
+
+The guest's state has the names of its text: what it holds of the resources is the vCPU's record. What the host has of these while
+the guest runs lies beside it, as `host.NAME`, in one machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeVar
+
+from popek_grammar import machine as m
+from popek_grammar.meaning import terms as t
+from popek_grammar.meaning.evaluator import Run
+from popek_grammar.meaning.memory import Translated
+from popek_grammar.meaning.state import State
+from popek_grammar.meaning.terms import Term
+
+P = TypeVar("P", m.Scalar, m.Array)
+V = TypeVar("V")
+
+HOST = "host."
+"""What the name of the host's own copy begins with."""
+BY_CAUSE, BY_INSTRUCTION, INTERPRETED = "exits.cause", "exits.instruction", "exits.interpreted"
+"""How often the monitor was entered: arrays by the place of cause and instruction in the text; and steps that it interpreted."""
+COUNTER = 64
+"""The bits of a count."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """What `monitor` makes of the state of `bare`. `constants` are the values of those that its placement leaves open."""
+
+    bare: m.Machine
+    monitor: m.Monitor
+    constants: tuple[tuple[str, int], ...] = ()
+
+    @cached_property
+    def apart(self) -> tuple[str, ...]:
+        """The state of which host and guest have one each: resources, but what is let through; and what lies elsewhere."""
+        f = self.monitor.placement
+        elsewhere = {line.target for line in f.held} | set(f.apart)
+        elsewhere |= {name for line in f.held for name in _carried(line.value)}
+
+        def lies_apart(piece: m.Scalar | m.Array) -> bool:
+            resource = piece.role in (m.Role.MODE, m.Role.MAP, m.Role.CONTROL)
+            return piece.name in elsewhere or (resource and piece.name not in f.through)
+
+        return tuple(piece.name for piece in (*self.bare.scalars.values(), *self.bare.arrays.values()) if lies_apart(piece))
+
+    @cached_property
+    def machine(self) -> m.Machine:
+        """The guest's machine, with the host's copies and the monitor's counts as further state."""
+        bare = self.bare
+        scalars = {HOST + name: _own(bare.scalars[name]) for name in self.apart if name in bare.scalars}
+        arrays = {HOST + name: _own(bare.arrays[name]) for name in self.apart if name in bare.arrays}
+        if bare.mode in self.apart:
+            scalars[f"{HOST}{bare.mode}"] = replace(scalars[f"{HOST}{bare.mode}"], reset=self.monitor.at)
+        span = self.monitor.span
+        scalars[INTERPRETED] = m.Scalar(INTERPRETED, m.Bits(COUNTER), COUNTER, m.Role.HIDDEN, 0, None, "", span)
+        for name, length in ((BY_CAUSE, len(bare.causes.members)), (BY_INSTRUCTION, len(bare.instructions))):
+            width = max(1, (length - 1).bit_length())
+            arrays[name] = m.Array(name, width, COUNTER, length, False, False, m.Role.HIDDEN, None, (), "", span)
+        return replace(bare, scalars={**bare.scalars, **scalars}, arrays={**bare.arrays, **arrays})
+
+    def exchanged(self, state: State) -> State:
+        """The state seen from the other side: of what both have, the host's by its name, and the guest's as `host.NAME`."""
+        scalars, arrays = dict(state.scalars), dict(state.arrays)
+        for name in self.apart:
+            if name in scalars:
+                _exchange(scalars, name)
+            else:
+                _exchange(arrays, name)
+        return State(scalars, arrays)
+
+    # -- f and back --------------------------------------------------------------------------------------------------
+
+    def held(self, state: State) -> State:
+        """The state with everything that the host has at an expression of the guest's at its value."""
+        scalars, arrays = dict(state.scalars), dict(state.arrays)
+        for line in self.monitor.placement.held:
+            value, name = self._value(state, line.value), HOST + line.target
+            if line.index is None:
+                scalars[name] = value
+            else:
+                array = self.machine.arrays[name]
+                arrays[name] = arrays[name].write(t.const(line.index, array.index_width), value)
+        return State(scalars, arrays)
+
+    def given_back(self, before: State, after: State) -> State:
+        """After direct execution from `before`: what the host has of the guest's own elsewhere is where the guest has it."""
+        made = State(dict(after.scalars), dict(after.arrays))
+        for line in self.monitor.placement.held:
+            new = _read(after, self.machine, HOST + line.target, line.index)
+            if new is _read(before, self.machine, HOST + line.target, line.index):
+                continue
+            for condition, leaf in self._leaves(before, line.value):
+                match leaf:
+                    case m.ReadScalar(name):
+                        made.scalars[name] = t.ite(condition, new, made.scalars[name])
+                    case m.ReadElement(array, m.Literal(index)):
+                        at = t.const(index, self.machine.arrays[array].index_width)
+                        old = made.arrays[array]
+                        made.arrays[array] = old.write(at, t.ite(condition, new, old.read(at)))
+                    case _:
+                        pass  # a constant of the monitor's, or a setting that it derives: no guest's value to give back
+        return made
+
+    def _leaves(self, state: State, expr: m.Expr, condition: Term = t.TRUE) -> Iterator[tuple[Term, m.Expr]]:
+        """What the value is, under which condition on the guest's state."""
+        match expr:
+            case m.Cond(test, yes, no):
+                holds = self._value(state, test)
+                yield from self._leaves(state, yes, t.and_(condition, holds))
+                yield from self._leaves(state, no, t.and_(condition, t.not_(holds)))
+            case m.Match(subject, arms):
+                found, rest = self._value(state, subject), condition
+                for values, arm in arms:
+                    hit = t.or_(*(t.eq(found, t.const(value, found.width)) for value in values)) if values else t.TRUE
+                    yield from self._leaves(state, arm, t.and_(rest, hit))
+                    rest = t.and_(rest, t.not_(hit))
+            case _:
+                yield condition, expr
+
+    def _value(self, state: State, expr: m.Expr) -> Term:
+        run = Run(self.bare, state.copy(), Translated())
+        values = dict(self.constants)
+        run.env = {name: t.const(values.get(name, 0), width) for name, width in self.monitor.placement.parameters}
+        return run.value(expr)
+
+
+def _own(piece: P) -> P:
+    """The host's copy of a piece of state: no program's, whatever the guest's own is."""
+    return replace(piece, name=HOST + piece.name, role=m.Role.HIDDEN)
+
+
+def _exchange(values: dict[str, V], name: str) -> None:
+    values[name], values[HOST + name] = values[HOST + name], values[name]
+
+
+def _carried(expr: m.Expr) -> Iterator[str]:
+    """The pieces whose value some held piece has."""
+    match expr:
+        case m.Cond(_, yes, no):
+            yield from _carried(yes)
+            yield from _carried(no)
+        case m.Match(_, arms):
+            for _, arm in arms:
+                yield from _carried(arm)
+        case m.ReadScalar(name) | m.ReadElement(name, m.Literal()):
+            yield name
+        case _:
+            pass
+
+
+def _read(state: State, machine: m.Machine, name: str, index: int | None) -> Term:
+    if index is None:
+        return state.scalars[name]
+    return state.arrays[name].read(t.const(index, machine.arrays[name].index_width))
