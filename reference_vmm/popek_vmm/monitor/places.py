@@ -48,7 +48,8 @@ class Places:
             resource = piece.role in (m.Role.MODE, m.Role.MAP, m.Role.CONTROL)
             return piece.name in elsewhere or (resource and piece.name not in f.through)
 
-        return tuple(piece.name for piece in (*self.bare.scalars.values(), *self.bare.arrays.values()) if lies_apart(piece))
+        pieces: list[m.Scalar | m.Array] = [*self.bare.scalars.values(), *self.bare.arrays.values()]
+        return tuple(piece.name for piece in pieces if lies_apart(piece))
 
     @cached_property
     def machine(self) -> m.Machine:

@@ -39,7 +39,7 @@ def test_interpreter_agrees_with_the_oracle(file: str, config: str) -> None:
 
 
 def agree(made: m.Machine, fast: Machine, cells: list[int], rng: random.Random, boundary: bool, name: str) -> None:
-    oracle = Oracle(made)
+    oracle = Oracle(made, steps=fast.steps)
     memory = made.main_memory or ""
     for scalar in made.scalars.values():
         oracle.scalars[scalar.name] = legal_value(rng, scalar, boundary)
