@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from popek_grammar import machine as m
 from popek_vmm.monitor.hosted import Hosted
 from popek_vmm.monitor.places import Places
 
 NOWHERE = m.Span("test", 1, 1, 1, 1)
+
+
+def holding(settings: Mapping[str, int]) -> m.Placement:
+    """f with the host's one-bit settings at these values."""
+    held = (m.Held(name, None, m.Literal(value, m.Bits(1)), NOWHERE) for name, value in settings.items())
+    return m.Placement("", (), tuple(held), (), (), (), None, (), (), NOWHERE)
 
 
 def monitor(

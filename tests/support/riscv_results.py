@@ -12,6 +12,7 @@ from riscv_programs import text, translate
 from machines import machine
 from popek_grammar.assembly.assemble import Program, assemble
 from popek_vmm.oracle import Oracle
+from popek_vmm.steps import Steps
 
 MOST_STEPS = 700
 
@@ -35,9 +36,9 @@ def program(name: str, xlen: int) -> Program:
     return assemble(machine("riscv/riscv.isa", f"rv{xlen}"), spelled(PROGRAMS[name], xlen), ORIGIN)
 
 
-def found(name: str, xlen: int) -> bytes:
-    """What the oracle has stored when the program is done."""
-    oracle, made = Oracle(machine("riscv/riscv.isa", f"rv{xlen}")), program(name, xlen)
+def found(name: str, xlen: int, steps: Steps | None = None) -> bytes:
+    """What the oracle has stored when the program is done; `steps`: by which it is run, the bare machine's by default."""
+    oracle, made = Oracle(machine("riscv/riscv.isa", f"rv{xlen}"), steps=steps), program(name, xlen)
     oracle.load(made.image()[1], ORIGIN)
     for _ in range(MOST_STEPS):
         if oracle.scalars["pc"] == made.labels["finish"]:

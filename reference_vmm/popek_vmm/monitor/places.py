@@ -15,7 +15,7 @@ from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Run
 from popek_grammar.meaning.memory import Translated
-from popek_grammar.meaning.state import State
+from popek_grammar.meaning.state import ArrayValue, Base, State
 from popek_grammar.meaning.terms import Term
 
 P = TypeVar("P", m.Scalar, m.Array)
@@ -57,14 +57,24 @@ class Places:
         bare = self.bare
         scalars = {HOST + name: _own(bare.scalars[name]) for name in self.apart if name in bare.scalars}
         arrays = {HOST + name: _own(bare.arrays[name]) for name in self.apart if name in bare.arrays}
-        if bare.mode in self.apart:
-            scalars[f"{HOST}{bare.mode}"] = replace(scalars[f"{HOST}{bare.mode}"], reset=self.monitor.at)
+        scalars |= {HOST + name: replace(scalars[HOST + name], reset=value) for name, value in self._first.items()}
         span = self.monitor.span
         scalars[INTERPRETED] = m.Scalar(INTERPRETED, m.Bits(COUNTER), COUNTER, m.Role.HIDDEN, 0, None, "", span)
         for name, length in ((BY_CAUSE, len(bare.causes.members)), (BY_INSTRUCTION, len(bare.instructions))):
             width = max(1, (length - 1).bit_length())
             arrays[name] = m.Array(name, width, COUNTER, length, False, False, m.Role.HIDDEN, None, (), "", span)
         return replace(bare, scalars={**bare.scalars, **scalars}, arrays={**bare.arrays, **arrays})
+
+    @cached_property
+    def _first(self) -> dict[str, int]:
+        """What the host has of scalars at first, where that is no reset value: the real mode, and f of the guest at reset."""
+        first = {self.bare.mode: self.monitor.at} if self.bare.mode in self.apart and self.bare.mode is not None else {}
+        scalars: dict[str, Term] = {name: t.const(each.initial, each.width) for name, each in self.bare.scalars.items()}
+        arrays = {name: ArrayValue(each, _zero(each)) for name, each in self.bare.arrays.items()}
+        state = State(scalars, arrays)
+        return first | {
+            line.target: self._value(state, line.value).value for line in self.monitor.placement.held if line.index is None
+        }
 
     def exchanged(self, state: State) -> State:
         """The state seen from the other side: of what both have, the host's by its name, and the guest's as `host.NAME`."""
@@ -130,6 +140,10 @@ class Places:
         values = dict(self.constants)
         run.env = {name: t.const(values.get(name, 0), width) for name, width in self.monitor.placement.parameters}
         return run.value(expr)
+
+
+def _zero(array: m.Array) -> Base:
+    return lambda index: t.const(0, array.width)
 
 
 def _own(piece: P) -> P:
