@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from popek_grammar.machine import Machine as MachineText
     from popek_vmm.devices.device import Console, Disk
     from popek_vmm.images.images import Image
     from popek_vmm.interpreter import Exit, Machine
@@ -77,7 +78,7 @@ def _disk(wanted: Wanted) -> AbstractContextManager[Disk | None]:
 def _booted(spec: str, path: str, wanted: Wanted, console: Console, disk: Disk | None) -> Machine:
     """The machine with its program. What is wrong with either is a usage error."""
     try:
-        return _loaded(spec, path, _content(path), wanted, console, disk)
+        return _loaded(spec, path, content(path), wanted, console, disk)
     except ModuleNotFoundError as error:
         raise click.UsageError(f"running needs {error.name}: pip install 'popek[engine]'") from None
     except OSError as error:
@@ -92,7 +93,7 @@ def _loaded(spec: str, path: str, data: bytes, wanted: Wanted, console: Console,
 
     try:
         running = Machine.load(spec, wanted.config, console, disk)
-        running.boot(_image(running, data, wanted.origin))
+        running.boot(image_of(running.machine, data, wanted.origin))
     except BadImage as error:
         raise click.UsageError(f"{path}: {error}") from None
     except (Unsupported, UnknownDevice) as error:
@@ -100,20 +101,21 @@ def _loaded(spec: str, path: str, data: bytes, wanted: Wanted, console: Console,
     return running
 
 
-def _content(path: str) -> bytes:
+def content(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
         raise click.UsageError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _image(running: Machine, data: bytes, origin: int | None) -> Image:
-    """An ELF file lies where it says, anything else at the origin."""
+def image_of(machine: MachineText, data: bytes, origin: int | None) -> Image:
+    """An ELF file lies where it says, anything else at the origin, by default where memory starts."""
+    from popek_vmm.engine.layout import memory_region
     from popek_vmm.images.images import elf, flat, is_elf
 
     if is_elf(data) and origin is None:
-        return elf(data, running.machine)
-    return flat(data, running.core.low if origin is None else origin)
+        return elf(data, machine)
+    return flat(data, memory_region(machine)[0] if origin is None else origin)
 
 
 def _go(running: Machine, wanted: Wanted) -> Exit:

@@ -69,11 +69,14 @@ class Hosted:
     # -- the two ways ------------------------------------------------------------------------------------------------
 
     def _runs(self, operands: Operands, state: State) -> Term:
-        """Whether the instruction is executed as it stands: in a mode that runs, and not replaced by a call of the monitor."""
+        """Whether the instruction is executed as it stands: not replaced by a call of the monitor, and in a mode that runs.
+
+        In any other the monitor does every step itself, in modes above the guest's own too.
+        """
         monitor, machine = self.places.monitor, self.places.bare
         if monitor.replaces(operands.instruction.name, _csr(machine, operands)):
             return t.FALSE
-        if machine.mode is None or not monitor.interprets:
+        if machine.mode is None or {code for _, code in machine.modes.members} <= set(monitor.runs):
             return t.TRUE
         mode = state.scalars[machine.mode]
         return t.or_(*(t.eq(mode, t.const(code, mode.width)) for code in monitor.runs))
