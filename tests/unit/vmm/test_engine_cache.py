@@ -22,6 +22,7 @@ from popek_vmm.engine import build as building
 from popek_vmm.engine import compiled
 from popek_vmm.engine.build import Built, build
 from popek_vmm.engine.compiled import MAGIC, host_key, kept
+from popek_vmm.steps import Bare
 
 FILE = str(SPEC / "stack/stack.isa")
 
@@ -151,9 +152,9 @@ def test_two_at_once(cache: Path, tmp_path: Path) -> None:
 
 def test_a_spoilt_object_is_compiled_anew(cache: Path) -> None:
     """Of a whole program's entry: cut short at many places, changed at many; it is never run."""
-    made = machine("stack/stack.isa")
-    good, found = build(made)
-    assert not found and build(made) == (good, True)
+    steps = Bare(machine("stack/stack.isa"))
+    good, found = build(steps)
+    assert not found and build(steps) == (good, True)
     (entry,) = cache.glob("engine-*")
     data = entry.read_bytes()
     for at in (0, 1, len(MAGIC), len(MAGIC) + 31, len(data) // 2, len(data) - 1):
@@ -177,7 +178,7 @@ def used_key(monkeypatch: pytest.MonkeyPatch, key: str = "machine") -> str:
     with monkeypatch.context() as inner:
         inner.setattr(building, "kept", note)
         host_key.cache_clear()
-        build(machine("stack/stack.isa"), key)
+        build(Bare(machine("stack/stack.isa")), key)
     host_key.cache_clear()
     return names[0]
 
@@ -200,6 +201,15 @@ def test_the_key_is_of_all_that_code_depends_on(monkeypatch: pytest.MonkeyPatch)
             inner.setattr(owner, name, other)
             found.add(used_key(monkeypatch))
     assert len(found) == 2 + len(changes)
+
+
+def test_the_key_is_of_the_code_of_steps_and_monitors(monkeypatch: pytest.MonkeyPatch) -> None:
+    digested: list[Path] = []
+    with monkeypatch.context() as inner:
+        inner.setattr(compiled, "sources_digest", lambda *folders: digested.extend(folders) or "")
+        used_key(inner)
+    files = {file.name for folder in digested for file in folder.rglob("*.py")}
+    assert {"steps.py", "hosted.py", "places.py", "program.py"} <= files
 
 
 def test_an_entry_of_another_format_is_not_used(cache: Path) -> None:
