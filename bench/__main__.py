@@ -1,4 +1,4 @@
-"""`python -m bench [verdicts] [library] [solvers] [mutants] [mutants_all] [slips] [engine]`: costs, peers, what is noticed.
+"""`python -m bench [verdicts] [library] [solvers] [mutants] [mutants_all] [slips] [engine] [vmm]`: costs, peers, what is noticed.
 
 `python -m bench freshness`, asked for by name, edits every machine and looks for a stale answer of the cache.
 `python -m bench enumerate --seconds N --first SEED` holds verdicts of random small machines against enumeration.
@@ -23,7 +23,8 @@ def main() -> None:
         from bench.enumerating import run
 
         sys.exit(min(1, run(sys.argv[2:])))
-    tables = {"verdicts": verdicts, "library": library, "solvers": solvers, "mutants": mutants, "slips": slips, "engine": engine}
+    tables = {"verdicts": verdicts, "library": library, "solvers": solvers, "mutants": mutants, "slips": slips, "engine": engine,
+              "vmm": vmm}  # fmt: skip
     by_name = {"mutants_all": mutants_all, "freshness": freshness}
     for name in sys.argv[1:] or tables:
         (tables | by_name)[name]()
@@ -32,6 +33,13 @@ def main() -> None:
 def engine() -> None:
     """Programs at native speed, beside Unicorn and QEMU."""
     from bench.engine import main as run
+
+    run()
+
+
+def vmm() -> None:
+    """Guests bare and under a monitor."""
+    from bench.vmm import main as run
 
     run()
 

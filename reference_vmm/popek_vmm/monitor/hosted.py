@@ -39,19 +39,19 @@ class Hosted:
     def execute(self, operands: Operands, state: State, memory: MemoryModel, choose: Chooser) -> Outcome:
         """Directly where the guest's mode runs and the host does not trap; else by v_i."""
         runs = self._runs(operands, state)
-        interpreted = self._interpreter(operands, state, memory, choose)
         if runs is t.FALSE:
-            return _counted(interpreted, self.machine, operands, t.FALSE, ())
+            return _counted(self._interpreter(operands, state, memory, choose), self.machine, operands, t.FALSE, ())
         direct = self._direct(operands, state, memory, choose)
         caught = tuple(case for case in direct.traps if not _is_hidden(case))
         stops = t.or_(t.not_(runs), *(case.condition for case in caught))
-        completes = t.and_(runs, direct.ok)
-        counted = _counted(interpreted, self.machine, operands, runs, caught)
+        if stops is t.FALSE:
+            return direct
+        counted = _counted(self._interpreter(operands, state, memory, choose), self.machine, operands, runs, caught)
         hidden = (replace(case, condition=t.and_(runs, case.condition)) for case in direct.traps if _is_hidden(case))
         own = (replace(case, condition=t.and_(stops, case.condition)) for case in counted.traps)
         return Outcome(
-            t.or_(completes, t.and_(stops, counted.ok)),
-            merge(completes, direct.state, counted.state),
+            t.or_(t.and_(runs, direct.ok), t.and_(stops, counted.ok)),
+            merge(stops, counted.state, direct.state),
             tuple(case for case in (*hidden, *own) if case.condition is not t.FALSE),
             (*(t.implies(runs, each) for each in direct.assumptions), *(t.implies(stops, each) for each in counted.assumptions)),
         )
