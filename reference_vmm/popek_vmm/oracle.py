@@ -17,11 +17,9 @@ from popek_grammar.meaning.paths import MemoryModel, Ranges
 from popek_grammar.meaning.state import PC_WRITTEN, ArrayValue, Base, State
 from popek_grammar.meaning.terms import Term
 from popek_grammar.meaning.traps import deliverable
-from popek_vmm.steps import Bare, Steps
+from popek_vmm.steps import OUTSIDE, Bare, Steps, Stopped
 
-
-class Stopped(Exception):
-    """The machine cannot go on: a trap inside trap entry, or a trap that the machine does not declare."""
+__all__ = ["Executed", "Oracle", "Stepped", "Stopped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +194,9 @@ class Oracle:
             raise Stopped(f"trap {cause}, and the machine declares no trap stack")
         self.steps.enter(run, cause, payload, following)
         if run.path is t.FALSE:
-            raise Stopped(f"trap {run.traps[0].cause} on entry of trap {cause}")
+            why = run.traps[0].cause
+            told = why.removeprefix(OUTSIDE) if why.startswith(OUTSIDE) else f": trap {why} on its entry"
+            raise Stopped(f"trap {cause}{told}")
         self._commit(run.state)
 
     # -- between numbers and terms -----------------------------------------------------------------------------------

@@ -18,6 +18,13 @@ from popek_grammar.meaning.paths import Chooser, MemoryModel
 from popek_grammar.meaning.state import State
 from popek_grammar.meaning.terms import Term
 
+OUTSIDE = "%outside"
+"""What the cause begins with, on entry of a trap, where that cannot be entered; the reason follows."""
+
+
+class Stopped(Exception):
+    """The machine cannot go on: a trap inside trap entry, one that it does not declare, or one that nobody answers."""
+
 
 class Steps(Protocol):
     """How a machine steps. `machine` declares the state that its steps are over."""

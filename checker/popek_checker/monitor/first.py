@@ -31,13 +31,6 @@ def first_state(machine: m.Machine, monitor: m.Monitor, smt: Smt) -> Answer:
     return Answer("first", found, reason="; ".join((*broken, *open_)), notes=notes)
 
 
-def begins_in(machine: m.Machine, monitor: m.Monitor) -> int | None:
-    """The mode of the guest at first: that of reset, if the guest's machine has it, else its most privileged one."""
-    reset = machine.scalars[machine.mode].reset if machine.mode is not None else None
-    top = max(monitor.modes, key=machine.modes.rank)
-    return reset if reset in monitor.modes else top
-
-
 def _checks(machine: m.Machine, monitor: m.Monitor, f: Embedding, smt: Smt) -> Iterator[tuple[Truth, str]]:
     """What must hold of f whatever the guest's state is: each with what is wrong where it does not."""
     for mode in monitor.runs:
@@ -89,7 +82,7 @@ def _begun(
     machine: m.Machine, monitor: m.Monitor, f: Embedding, smt: Smt, broken: list[str], open_: list[str]
 ) -> Iterator[str]:  # fmt: skip
     """Reset, in the guest's first mode; where f refuses it, with the pieces that its conditions speak of as they want them."""
-    mode = begins_in(machine, monitor)
+    mode = monitor.begins(machine.modes, machine.scalars[machine.mode].reset if machine.mode is not None else None)
     free = start(machine, mode, "")
     reset = free.copy()
     for name, scalar in machine.scalars.items():

@@ -22,7 +22,7 @@ from popek_grammar.meaning.views import MODELS, View
 from popek_grammar.text.closure import ENDING
 from popek_grammar.text.diagnostics import Diagnostic
 
-SLICE, WEIGHT = 1000, 1
+SLICE, WEIGHT = 1_000_000, 1
 """The steps that a guest has before another's turn, and its share of them, where a monitor does not say."""
 
 WAYS: Final = ("direct", "reflect", "frame", "call")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from popek_grammar.machine.claims import Expectation
 from popek_grammar.machine.memory import Placement
+from popek_grammar.machine.state import Modes
 from popek_grammar.machine.types import Span
 from popek_grammar.records import record
 
@@ -47,6 +48,10 @@ class Monitor:
     def modes(self) -> tuple[int, ...]:
         """All modes of the guest's machine."""
         return (*self.runs, *self.interprets)
+
+    def begins(self, modes: Modes, reset: int | None) -> int:
+        """The mode of the guest at first: that of reset, if the guest's machine has it, else its most privileged one."""
+        return reset if reset in self.modes and reset is not None else max(self.modes, key=modes.rank)
 
     def replaces(self, name: str, part: str = "") -> bool:
         """Whether an instruction, or one with one CSR, is a call of the monitor."""

@@ -22,6 +22,7 @@ from popek_grammar.meaning.state import State, merge
 from popek_grammar.meaning.terms import Term
 from popek_grammar.meaning.traps import enter
 from popek_vmm.monitor.places import BY_CAUSE, BY_INSTRUCTION, COUNTER, INTERPRETED, Places
+from popek_vmm.steps import OUTSIDE
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,9 @@ class Hosted:
         )
 
     def enter(self, run: Run, cause: str, payload: Sequence[Term], following: Term) -> None:
-        """A trap of the guest's own, or an interrupt: reflected."""
+        """A trap of the guest's own, or an interrupt: reflected. One that leads out of the guest's machine nobody answers."""
         enter(run, cause, payload, following)
+        self._ends_outside(run, cause)
         if run.path is t.FALSE:
             return
         count = run.machine.arrays[BY_CAUSE]
@@ -66,13 +68,23 @@ class Hosted:
         run.write_element(BY_CAUSE, at, t.add(run.read_element(BY_CAUSE, at), t.const(1, COUNTER)))
         run.state = self.places.held(run.state)
 
+    def _ends_outside(self, run: Run, cause: str) -> None:
+        """No entry where it would come to a mode that the guest's machine has not; generated code leaves that to the oracle."""
+        monitor, machine = self.places.monitor, self.machine
+        if machine.mode is None or run.path is t.FALSE:
+            return
+        mode = run.state.scalars[machine.mode]
+        for name, code in machine.modes.members:
+            outside = t.eq(mode, t.const(code, mode.width)) if code not in monitor.modes else t.FALSE
+            if outside is not t.FALSE:
+                told = f"{OUTSIDE} leads to mode {name}, which the guest's machine has not"
+                run.traps.append(TrapCase(t.and_(run.prefix, run.path, outside), told, (), False))
+                run.path = t.and_(run.path, t.not_(outside))
+
     # -- the two ways ------------------------------------------------------------------------------------------------
 
     def _runs(self, operands: Operands, state: State) -> Term:
-        """Whether the instruction is executed as it stands: not replaced by a call of the monitor, and in a mode that runs.
-
-        In any other the monitor does every step itself, in modes above the guest's own too.
-        """
+        """Whether the instruction is executed as it stands: not replaced by a call of the monitor, and in a mode that runs."""
         monitor, machine = self.places.monitor, self.places.bare
         if monitor.replaces(operands.instruction.name, _csr(machine, operands)):
             return t.FALSE

@@ -63,13 +63,22 @@ class Places:
         for name, length in ((BY_CAUSE, len(bare.causes.members)), (BY_INSTRUCTION, len(bare.instructions))):
             width = max(1, (length - 1).bit_length())
             arrays[name] = m.Array(name, width, COUNTER, length, False, False, m.Role.HIDDEN, None, (), "", span)
-        return replace(bare, scalars={**bare.scalars, **scalars}, arrays={**bare.arrays, **arrays})
+        begins = {bare.mode: replace(bare.scalars[bare.mode], reset=self.begins)} if bare.mode is not None else {}
+        return replace(bare, scalars={**bare.scalars, **begins, **scalars}, arrays={**bare.arrays, **arrays})
+
+    @property
+    def begins(self) -> int:
+        """The mode of the guest at first."""
+        mode = self.bare.scalars[self.bare.mode] if self.bare.mode is not None else None
+        return self.monitor.begins(self.bare.modes, None if mode is None else mode.reset)
 
     @cached_property
     def _first(self) -> dict[str, int]:
         """What the host has of scalars at first, where that is no reset value: the real mode, and f of the guest at reset."""
         first = {self.bare.mode: self.monitor.at} if self.bare.mode in self.apart and self.bare.mode is not None else {}
         scalars: dict[str, Term] = {name: t.const(each.initial, each.width) for name, each in self.bare.scalars.items()}
+        if self.bare.mode is not None:
+            scalars[self.bare.mode] = t.const(self.begins, self.bare.scalars[self.bare.mode].width)
         arrays = {name: ArrayValue(each, _zero(each)) for name, each in self.bare.arrays.items()}
         state = State(scalars, arrays)
         return first | {

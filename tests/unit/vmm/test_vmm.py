@@ -145,3 +145,12 @@ def test_a_run_cut_up_is_the_same_run() -> None:
             host.run(piece)
         runs.append([(guest.steps, guest.slices, guest.vcpu.get("pc")) for guest in guests])
     assert runs[0] == runs[1]
+
+
+def test_a_trap_that_leads_out_of_the_guests_machine_ends_it() -> None:
+    """A guest of S and U only: what it asks of machine mode nobody answers, and the others go on."""
+    host = Vmm(Places(RISCV, monitor(RISCV, ("U", "S"), "U", f=holding({"mstatus.TW": 1}), steps=100)), "test riscv without M")
+    asks, _ = started(host, "ecall")
+    host.run(1000)
+    assert asks.ended is not None
+    assert asks.ended.text.endswith("leads to mode M, which the guest's machine has not")
