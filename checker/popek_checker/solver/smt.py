@@ -184,7 +184,7 @@ class Smt:
             self._solver.pop()
 
     def _hard(self, goal: Term, lowering: Lowering) -> tuple[Any, Any, Term]:
-        """The answer about a hard goal, the solver that has it, and the goal that a model of it is of; narrower ones come first."""
+        """The answer about a hard goal, the solver that has it, and the goal that a model of it is of; narrowest first."""
         open_: list[Term] = []
         for smaller in reversed([*narrowed(goal)]):
             solver = self._simple()
