@@ -85,7 +85,8 @@ class Work:
             for unit, row in self._ask(asked, frozenset(uneven)).items():
                 known = next((group.through[unit] for group in grouped if unit in group.through), ())
                 self.rows[unit] = replace(row, through=known if row.status is not Status.SAME else ())
-            if not self.each and not self.accessed and any(group.idle(self.rows) for group in grouped):
+            idle = (group for group in grouped if group.idle(self.rows) and group.stuck(self.rows) is None)
+            if not self.each and not self.accessed and any(True for _ in idle):
                 self._accesses(grouped)
                 for group in grouped:
                     for unit in group.without(lambda unit: not self._through(unit, uneven)):

@@ -184,18 +184,17 @@ class Smt:
             self._solver.pop()
 
     def _hard(self, goal: Term, lowering: Lowering) -> tuple[Any, Any, Term]:
-        """The answer about a hard goal, the solver that has it, and the goal that a model of it is of."""
-        smaller = None
-        for smaller in narrowed(goal):
+        """The answer about a hard goal, the solver that has it, and the goal that a model of it is of; narrowest first."""
+        open_: list[Term] = []
+        for smaller in reversed([*narrowed(goal)]):
             solver = self._simple()
             solver.set("rlimit", NARROWED_LIMIT)
             solver.add(lowering.formula(smaller))
             result = solver.check()
             if result == z3.sat:
                 return result, solver, smaller
-            if result == z3.unsat:  # what is narrower still has no model either
-                break
-        if smaller is not None and result == z3.unknown:
+            open_ += [smaller] if result == z3.unknown else []
+        for smaller in open_[:1]:
             solver = self._heavy(lowering.formula(smaller), min(self.timeout, NARROWED))
             result = solver.check()
             if result == z3.sat:
