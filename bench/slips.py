@@ -34,7 +34,7 @@ class Slip:
     """In `file`, `was` becomes `is_`. `config` is looked at first; `source` is where the slip was reported.
 
     `unnoticed` says why neither `lint` nor `check` sees it, where that is so; `unconfirmed` names those of its sources that could
-    not be looked up when the corpus was last gone through.
+    not be looked up when the corpus was last gone through. `later`: it was looked for when the texts had been finished.
     """
 
     spec: str
@@ -47,6 +47,7 @@ class Slip:
     config: str = ""
     unnoticed: str = ""
     unconfirmed: str = ""
+    later: bool = False
 
     def applied(self, texts: dict[str, str]) -> dict[str, str]:
         """The texts of the specification with the slip; ValueError where `was` does not stand in its file exactly once."""
@@ -172,7 +173,8 @@ text by one change (bench/slips.toml). `lint` and `check` see that one text; `di
 said is the first warning, the first theorem or invariant that does not come out as the text says, one row that differs. By
 `python -m bench slips`.
 
-{alone} of {count} ({percent} %) are noticed from the text alone, {compared} by `diff`.
+{alone} of {count} ({percent} %) are noticed from the text alone, {compared} by `diff`. {later} were looked for after the
+invariants and sentences of the texts had been written; of them {met} are noticed so.
 """
 
 
@@ -193,8 +195,11 @@ def report(path: Path) -> None:
 def document(done: Sequence[Noticed]) -> Iterator[str]:
     """The lines of docs/slips.md."""
     alone = [one for one in done if one.alone]
-    compared = sum(bool(one.diff) for one in done)
-    yield INTRODUCTION.format(count=len(done), alone=len(alone), percent=100 * len(alone) // len(done), compared=compared)
+    later = [one for one in done if one.slip.later]
+    yield INTRODUCTION.format(
+        count=len(done), alone=len(alone), percent=100 * len(alone) // len(done), compared=sum(bool(one.diff) for one in done),
+        later=len(later), met=sum(one.alone for one in later),
+    )  # fmt: skip
     yield "| machine | slip | kind | lint | check | diff | reported |\n| --- | --- | --- | --- | --- | --- | --- |"
     for one in done:
         cells = [Path(one.slip.spec).stem, one.slip.what, one.slip.kind, one.lint, one.check, one.diff, one.slip.source]
