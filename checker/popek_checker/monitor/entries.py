@@ -128,21 +128,25 @@ def premises(machine: m.Machine) -> list[m.Invariant]:
 
 
 def overwritten(f: Embedding, entry: Entry) -> tuple[list[str], dict[str, list[Term]]]:
-    """The guest's state that lies where the entry writes: scalars, and of arrays the elements, by index."""
+    """The guest's state that lies where the entry writes, in place or carried: scalars, and of arrays the elements, by index."""
     host, after = entry.host, entry.after
     scalars = [name for name in f.machine.scalars if after.scalars[name] is not host.scalars[name]]
     names = dict.fromkeys(name for name in scalars if f.in_place(name))
     elements: dict[str, list[Term]] = {}
-    for name, array in f.machine.arrays.items():
-        written = after.arrays[name].writes[len(host.arrays[name].writes) :]
-        if written and f.in_place(name) and not array.memory:
-            elements[name] = [write.index for write in written]
-    touched = {*scalars, *(name for name, array in after.arrays.items() if array.writes)}
+    arrays = {name: after.arrays[name].writes[len(host.arrays[name].writes) :] for name in f.machine.arrays}
+    for name, written in arrays.items():
+        if f.in_place(name) and not f.machine.arrays[name].memory:
+            elsewhere = [index for target, index in f.held if target == name]
+            in_place = [w.index for w in written if not (w.index.is_const and w.index.value in elsewhere)]
+            elements |= {name: in_place} if in_place else {}
     for (target, _), line in f.held.items():
-        if target in touched:
-            leaves = t.free([f.value(entry.guest, line.value)])
-            names |= dict.fromkeys(leaf.name for leaf in leaves if leaf.op == "var" and leaf.name in f.carried)
-    return [name for name in names if name in entry.guest.scalars], elements
+        if target in scalars or arrays.get(target):
+            for leaf in t.free([f.value(entry.guest, line.value)]):
+                if leaf.op == "var" and leaf.name in f.carried and leaf.name in entry.guest.scalars:
+                    names[leaf.name] = None
+                elif leaf.op == "apply" and leaf.name in f.carried and leaf.name in entry.guest.arrays:
+                    elements.setdefault(leaf.name, []).append(leaf.args[0])
+    return list(names), elements
 
 
 def _alike(f: Embedding, one: State, other: State) -> Term:

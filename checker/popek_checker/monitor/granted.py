@@ -43,7 +43,7 @@ def _assumptions(machine: m.Machine, monitor: m.Monitor) -> Iterator[str]:
     if ways:
         yield TOLD
     if stores(machine, monitor):
-        yield f"what the entry of a trap stores to {machine.main_memory} lies in the host's own memory"
+        yield f"what the entry of a trap stores to {machine.main_memory} lies in the host's own memory, and does not fault"
     if any(scalar.legal is not None for scalar in machine.scalars.values()):
         yield SETS
     if kept := premises(machine):

@@ -62,6 +62,10 @@ def _alone(work: Work) -> None:
     """E0480, E0481: monitors stand in a text of their own, and all are for one machine."""
     ctx = work.ctx
     first = work.sources.files[0]
+    for item in (each for each in first.tree.children if isinstance(each, Tree) and each.data == "include"):
+        ctx.report(
+            "E0480", "beside monitors nothing else is declared", first.span(item), help="what the machine has, its own text says"
+        )
     paths = dict[str, m.Span]()
     for declaration in work.sources.declarations:
         here, is_monitor = declaration.file is first, declaration.tree.data == "monitor"

@@ -76,6 +76,35 @@ def test_what_a_trap_loses(entry: str, lost: str) -> None:
     assert (f"overwrites {lost} and" in made.answers[0].reason) is bool(lost)
 
 
+BANKED = """
+isa bank { title "a stack pointer for each mode"; encoding big parcel 8 }
+modes { U = 0 < S = 1 }
+state {
+  pc : bits(8) reset 0
+  m : mode role mode reset S
+  SP[2] : bits(8)
+  usp : bits(8)
+  old : bits(8) role control reset 0
+  epc : bits(8) role control reset 0
+  em : mode role control reset U
+}
+causes { privileged = 0 }
+trap_stack S { save pc -> epc; save m -> em; vector = 0; enter m = S; enter usp = 0; clobber usp }
+instr push { enc 00000000; asm "push"; do { if m == S { SP[1] = SP[1] - 1 } else { usp = usp - 1 } } }
+otherwise trap privileged
+"""
+
+
+def test_what_f_carries_is_lost_with_what_carries_it() -> None:
+    """The real user's stack pointer holds the guest's of its mode, an element of an array: a trap that clears it loses that."""
+    bank = "run S, U at U\nhost usp = if m == S then SP[1] else usp"
+    made = proof(bank, BANKED, "entry")
+    assert found(made, "entry")[0] == "refuted"
+    assert "SP" in made.answers[0].reason
+    kept = BANKED.replace("enter usp = 0; clobber usp", "save usp -> old; enter usp = 0")
+    assert found(proof(bank, kept, "entry"), "entry")[0] == "proved"
+
+
 def test_where_is_kept_by_what_runs_directly() -> None:
     """`inc` leads out of what f says of the guest: what is shown of the next step would be shown of nothing."""
     assert found(proof(f"{CLOSED}\nwhere A < 8", TOY, "direct"), "direct") == ("refuted", ("inc",))

@@ -129,7 +129,9 @@ def test_mistakes(text: str, code: str, place: tuple[int, int], told: str) -> No
 
 
 def test_monitors_stand_alone() -> None:
-    """Not in a text of another name, nor in the machine's own; and one text is of one machine."""
+    """Not in a text of another name, nor in the machine's own; with no other text; and one text is of one machine."""
+    more = {"x.vmm": 'include "more.isa"\n' + vmm("run S, U at U"), "more.isa": "extension E = true\n", "toy.isa": TOY}
+    assert [found.code for found in elaborate_with_problems(load_texts(more))[1]][:1] == ["E0480"]
     assert [found.code for found in problems(vmm("run S, U at U"), "x.isa")] == ["E0480"]
     texts = {"x.vmm": vmm("run S, U at U") + vmm("run S, U at U").replace("x for", "y for").replace("toy", "two"), "toy.isa": TOY}
     with pytest.raises(SpecError) as error:
