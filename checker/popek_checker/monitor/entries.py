@@ -55,23 +55,46 @@ class Entry:
     reached: Term
     facts: tuple[Term, ...]
 
+    def above(self, machine: m.Machine, monitor: m.Monitor) -> Term:
+        """It has led to a mode above the real one: the monitor's."""
+        if machine.mode is None:
+            return t.TRUE
+        found, rank = self.after.scalars[machine.mode], machine.modes.rank
+        codes = [code for _, code in machine.modes.members if rank(code) > rank(monitor.at)]
+        return t.or_(*(t.eq(found, t.const(code, found.width)) for code in codes))
+
 
 def entries(machine: m.Machine, monitor: m.Monitor, smt: Smt) -> Answer:
-    """The obligation, over every cause and every mode that runs."""
+    """The obligation, over every cause and every mode that runs; with the causes of which it is not shown that the monitor, in a
+    mode above the real one, is what they enter."""
     seen = seen_by(machine, monitor)
     lost: dict[str, list[str]] = {}
     unknown = list[str]()
-    for cause in machine.causes.members:
-        for mode in monitor.runs if machine.trap_stacks else ():
-            for piece, status in _lost(seen, monitor, cause.name, mode, smt):
+    elsewhere: dict[str, None] = {}
+    for cause in (cause.name for cause in machine.causes.members if machine.trap_stacks):
+        for mode in monitor.runs:
+            if _stays(seen, monitor, cause, mode, smt):
+                elsewhere[cause] = None
+            for piece, status in _lost(seen, monitor, cause, mode, smt):
                 if status is Status.SAT:
-                    lost.setdefault(f"entry({cause.name})", [])
-                    lost[f"entry({cause.name})"] += [piece] if piece not in lost[f"entry({cause.name})"] else []
+                    pieces = lost.setdefault(f"entry({cause})", [])
+                    pieces += [piece] if piece not in pieces else []
                 elif status is Status.UNKNOWN:
-                    unknown.append(f"entry({cause.name}): {piece}")
+                    unknown.append(f"entry({cause}): {piece}")
     found = Truth.NO if lost else Truth.UNKNOWN if unknown else Truth.YES
     told = [f"{name} overwrites {', '.join(pieces)} and does not save it" for name, pieces in lost.items()]
-    return Answer("entry", found, tuple(lost), "; ".join(told or unknown))
+    whole = len(elsewhere) == len(machine.causes.members)
+    by = "every trap" if whole else f"traps of {', '.join(elsewhere)}"
+    said = f"taken for granted that what the monitor has set up (vectors, tables) leads {by} to a mode above"
+    notes = (f"{said} {machine.modes.name(monitor.at)}",) if elsewhere else ()
+    return Answer("entry", found, tuple(lost), "; ".join(told or unknown), notes)
+
+
+def _stays(machine: m.Machine, monitor: m.Monitor, cause: str, mode: int, smt: Smt) -> bool:
+    """Whether the trap may lead to a mode that is not above the real one, or it is not known that it does not."""
+    f = Embedding(machine, monitor.placement, TWIN, monitor.memory == "translated")
+    entry = entered(machine, monitor, f, cause, start(machine, mode, ""))
+    return _status(smt, [*entry.facts, entry.reached, t.not_(entry.above(machine, monitor))]) is not Status.UNSAT
 
 
 def _lost(machine: m.Machine, monitor: m.Monitor, cause: str, mode: int, smt: Smt) -> Iterator[tuple[str, Status]]:
@@ -88,6 +111,7 @@ def _lost(machine: m.Machine, monitor: m.Monitor, cause: str, mode: int, smt: Sm
             guest.arrays[name] = _based(value, index, t.var(f"{name}{OTHER}{number}", value.array.width))
     other = entered(machine, monitor, f, cause, guest)
     facts = [*one.facts, *other.facts, one.reached, other.reached, _alike(f, one.after, other.after)]
+    facts += [one.above(machine, monitor), other.above(machine, monitor)]
     differences = {name: t.ne(one.guest.scalars[name], guest.scalars[name]) for name in names}
     for name, indices in elements.items():
         left, right = one.guest.arrays[name], guest.arrays[name]

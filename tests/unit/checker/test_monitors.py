@@ -95,6 +95,22 @@ otherwise trap privileged
 """
 
 
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ("enter m = S", ""),
+        ("enter m = if cause.code == 1 then S else if open == 1 then U else S", "leads traps of privileged to a mode above U"),
+        ("enter m = if open == 1 then U else S", "leads every trap to a mode above U"),
+    ],
+)
+def test_where_a_trap_leads(entry: str, told: str) -> None:
+    """What is not shown of the entry, but is for the monitor's own state to see to, is said."""
+    answer = proof("run S, U at U", TOY.replace("enter m = S", entry), "entry").answers[0]
+    assert answer.truth is Truth.YES
+    assert told in "".join(answer.notes)
+    assert bool(answer.notes) is bool(told)
+
+
 def test_what_f_carries_is_lost_with_what_carries_it() -> None:
     """The real user's stack pointer holds the guest's of its mode, an element of an array: a trap that clears it loses that."""
     bank = "run S, U at U\nhost usp = if m == S then SP[1] else usp"
