@@ -16,7 +16,8 @@ from popek_grammar.elaborate.directions import check, value
 from popek_grammar.elaborate.encodings import overlaps
 from popek_grammar.elaborate.entries import check_entries
 from popek_grammar.elaborate.functions import function, no_recursion, signature
-from popek_grammar.elaborate.monitors import idle, monitors
+from popek_grammar.elaborate.idle import idle
+from popek_grammar.elaborate.monitors import monitors
 from popek_grammar.elaborate.platform import platform
 from popek_grammar.elaborate.statements import cause, guard
 from popek_grammar.elaborate.types import bits_type
