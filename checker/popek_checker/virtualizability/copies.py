@@ -9,6 +9,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 from popek_grammar import machine as m
 from popek_grammar.examine.effects import effects, followed
@@ -113,7 +114,7 @@ class Itself:
 def start(machine: m.Machine, mode: int | None, suffix: str) -> State:
     """The state before: what copies share unsuffixed, the rest suffixed; the mode a constant when given.
 
-    It is one and the same for all who ask: whoever writes to it takes a copy.
+    It is one and the same for all who ask, and cannot be written to: `copy` can.
     """
     return _start(Same(machine), mode, suffix)
 
@@ -130,7 +131,7 @@ def _start(key: Same, mode: int | None, suffix: str) -> State:
     arrays = {
         name: ArrayValue(array, free_base(array, "" if shared(array) else suffix)) for name, array in machine.arrays.items()
     }
-    return State(scalars, arrays)
+    return State(MappingProxyType(scalars), MappingProxyType(arrays))  # type: ignore[arg-type]  # as good as a dict to read
 
 
 def copy(machine: m.Machine, operands: Operands, before: State, memory: str) -> Copy:

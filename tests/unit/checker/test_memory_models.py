@@ -7,6 +7,7 @@ import pytest
 from machines import machine
 from popek_checker.solver.smt import Smt
 from popek_checker.virtualizability.check import check
+from popek_checker.virtualizability.copies import start
 from popek_checker.virtualizability.decide import Item, decide, make_subject
 from popek_checker.virtualizability.options import Options
 from popek_checker.virtualizability.verdict import Claim, Truth
@@ -92,3 +93,14 @@ def test_pages_are_crossed_where_the_segment_puts_them() -> None:
     ram |= {0x3FFE: 0x11, 0x3FFF: 0x22, 0x5000: 0x33, 0x5001: 0x44}
     assert oracle.step().trap is None
     assert oracle.arrays["R"][0] == 0x44332211
+
+
+def test_the_state_before_is_nobodys_to_write() -> None:
+    """It is one for all who ask: a write to it would change what others are answered."""
+    shared = start(machine("pg1974.isa"), 0, "")
+    with pytest.raises(TypeError):
+        shared.scalars["pc"] = shared.scalars["l"]
+    own = shared.copy()
+    own.scalars["pc"] = own.scalars["l"]
+    assert start(machine("pg1974.isa"), 0, "") is shared
+    assert shared.scalars["pc"] is not own.scalars["pc"]

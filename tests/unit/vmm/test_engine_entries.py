@@ -16,6 +16,7 @@ from popek_vmm.engine.entries import START, decided, entry_bytes
 from popek_vmm.engine.plan import Plan, plan
 from popek_vmm.engine.program import instruction_effects
 from popek_vmm.engine.shape import Field
+from popek_vmm.steps import Bare
 
 MACHINES = (("riscv/riscv.isa", "rv64"), ("x86/ia32.isa", "base"), ("mips/mips.isa", "r3000"), ("pg1974.isa", "default"))
 
@@ -28,7 +29,7 @@ def planned(file: str, config: str) -> Plan:
 def meaning(file: str, config: str, name: str) -> tuple[Plan, Operands, Effects]:
     made = planned(file, config)
     operands = general(made.machine, made.machine.instructions[name])
-    return made, operands, instruction_effects(made, operands)
+    return made, operands, instruction_effects(made, Bare(made.machine), operands)
 
 
 def put_back(done: Effects, fields: tuple[Field, ...]) -> list[Term]:
