@@ -135,6 +135,8 @@ def _verdicts(mutant: Mutant, machine: m.Machine, judge: Judge) -> Fate:
         return Fate(mutant, False, ELSEWHERE)
     moved = []
     for item in judge.reach.affected(machine):
+        if item.instruction not in machine.instructions:
+            return Fate(mutant, True, f"verdict of {_label(item)} is gone, with the instruction")
         if judge.means(machine, item) == judge.means(judge.base, item):
             continue
         moved.append(item)

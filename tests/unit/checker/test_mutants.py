@@ -136,3 +136,16 @@ def test_an_invariant_notices_what_no_verdict_does() -> None:
     assert more
     assert not any(one.noticed for one in more)
     assert all(one.how == other.how for one, other in zip(quiet, told, strict=True) if one not in more)
+
+
+def test_an_instruction_that_goes_is_noticed() -> None:
+    """Where the fault takes an instruction out of the configuration: its row is missing."""
+    idle = 'instr idle { enc 00000110; asm "idle"; when WIDE == 1; do { } }\n'
+    text = SMALL.replace("otherwise", idle + "otherwise").replace("modes {", "param WIDE in {0, 1} = 1\nmodes {")
+    sources = load_texts({"t.isa": text})
+    machine = elaborate(sources)
+    claim, _ = main_claim(machine, Options(), [])
+    at = text.index("WIDE == 1")
+    gone = Mutant("t.isa", 1, "WIDE == 1", at, at + 9, "WIDE == 0", "wrong value", "instr")
+    (fate,) = fates(Trial(dict(sources.texts), None, claim, (gone,)))
+    assert (fate.noticed, fate.how) == (True, "verdict of idle is gone, with the instruction")
