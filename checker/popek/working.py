@@ -35,6 +35,7 @@ def executor(jobs: int) -> Iterator[Executor | None]:
     except BaseException:
         for process in list((pool._processes or {}).values()):
             process.kill()
+        pool.shutdown(cancel_futures=True)  # its thread sees that they are gone; left alone, it would complain at the end
         raise
     pool.shutdown(wait=False, cancel_futures=True)
 
