@@ -68,6 +68,9 @@ BROKEN = [
     ("config full { XLEN = 64 }", "config full { XLEN = pc }", "E0211", "constant"),
     ("fails { mret,", "fails { mrt,", "E0201", "mrt"),
     ("role env\n  mip", "role env role map\n  mip", "E0218", "contradicts"),
+    ("role env\n  mip", "role env\n  few[4] : bits(8) reset 3\n  mip", "E0219", "`reset` says nothing about an array"),
+    ("role env\n  mip", "role env sticky\n  mip", "E0219", "`sticky` is no attribute"),
+    ("role env\n  mip", "role env big\n  mip", "E0219", "`big` says nothing about a variable"),
     ("theorem m_mode {", "theorem u_mode {", "E0203", "twice"),
     # texts
     ('"addi {rd}, {rs1}, 0"', '"addi {rd}, {rs}, 0"', "E0454", "`rs`"),
