@@ -11,6 +11,7 @@ from itertools import product
 import click
 
 from popek.library import of_machine
+from popek.unknown import unknown
 from popek_checker.virtualizability.options import Options, Progress
 from popek_checker.virtualizability.verdict import Report
 from popek_grammar.load import configs_of, load_machine, machine_key
@@ -46,10 +47,7 @@ class Settings:
             *((name, list(machine.theorems), "theorem") for name in self.asked.theorems),
         ):
             if wanted is not None and wanted not in known:
-                near = suggest(wanted, known)
-                there = f"; there are: {', '.join(known[:12])}" if known else ", nor any other"
-                hint = f"; did you mean {near}?" if near else there
-                raise click.UsageError(f"{machine.name} has no {what} `{wanted}`{hint}")
+                raise unknown(f"{machine.name} has no {what} `{wanted}`", wanted, known)
 
 
 @dataclass(frozen=True)

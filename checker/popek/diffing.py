@@ -5,13 +5,11 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
-import click
-
 from popek.checking import Target, only_target
+from popek.unknown import unknown
 from popek_checker.difference.delta import Delta, Status
 from popek_checker.virtualizability.options import Progress
 from popek_grammar.machine import Machine
-from popek_grammar.text.diagnostics import suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +30,7 @@ def validate(given: tuple[str, ...], a: Machine, b: Machine) -> None:
     known = [*a.instructions, *b.instructions]
     for name in given:
         if name not in known:
-            near = suggest(name, known)
-            hint = f"; did you mean {near}?" if near else f"; there are: {', '.join(known[:12])}"
-            raise click.UsageError(f"neither {a.name} nor {b.name} has an instruction `{name}`{hint}")
+            raise unknown(f"neither {a.name} nor {b.name} has an instruction `{name}`", name, known)
 
 
 def whole_delta(

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import click
 
 from popek.library import monitors
+from popek.unknown import unknown
 from popek_checker.monitor.proof import OBLIGATIONS, Proof
 from popek_checker.monitor.prove import Asked, prove
 from popek_checker.virtualizability.options import Progress
 from popek_grammar.load import configs_of, machine_and_key
 from popek_grammar.machine import Machine
-from popek_grammar.text.diagnostics import suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,7 @@ def _stated(spec: str, config: str | None) -> list[Target]:
 def _known(wanted: Sequence[str], known: Sequence[str], what: str, who: str) -> None:
     for name in wanted:
         if name not in known:
-            near = suggest(name, list(known))
-            hint = f"did you mean {near}?" if near else f"there are: {', '.join(known[:12])}"
-            raise click.UsageError(f"{who} no {what} `{name}`; {hint}")
+            raise unknown(f"{who} no {what} `{name}`", name, known)
 
 
 def whole_proof(target: Target, settings: Settings, pool: Executor | None, caching: bool, tell: Progress) -> Proof:
