@@ -10,7 +10,7 @@ from rich.text import Text
 
 from popek.reports.proof_summary import Line, counted, heading, lines, sentence, verdict
 from popek.reports.terminal import paper, written
-from popek.reports.text import COLOUR, state_table
+from popek.reports.text import COLOUR, operands_of, state_table
 from popek_checker.monitor.proof import REFUTING, Proof
 from popek_checker.virtualizability.verdict import Truth
 
@@ -66,6 +66,6 @@ def _witness(console: Console, line: Line) -> None:
     if line.witness is None:
         return
     label, shown = line.witness
-    operands = ", ".join(f"{name} = {value:#x}" for name, value in shown.operands if value)
+    operands = operands_of(shown)
     console.print(f"\n[bold]{label}[/bold]: {shown.kind}" + (f"; {operands}" if operands else ""))
     console.print(state_table(shown))

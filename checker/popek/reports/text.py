@@ -85,7 +85,7 @@ def _table(report: Report) -> Table:
 
 
 def _witness(console: Console, row: Row, found: Witness) -> None:
-    operands = ", ".join(f"{name} = {value:#x}" for name, value in found.operands if value)
+    operands = operands_of(found)
     console.print(f"\n[bold]{row.label}[/bold]: {found.kind.replace('_', ' ')}" + (f"; {operands}" if operands else ""))
     console.print(state_table(found))
     if found.program:
@@ -94,6 +94,11 @@ def _witness(console: Console, row: Row, found: Witness) -> None:
         console.print(f"  condition: {' and '.join(row.condition) or row.searched}")
     if row.exact_when:
         console.print(f"  as on the bare machine when {', or when '.join(row.exact_when)}")
+
+
+def operands_of(found: Witness) -> str:
+    """`rd = 0x1, imm = 0x8`: the operands of a witness that are not zero."""
+    return ", ".join(f"{name} = {value:#x}" for name, value in found.operands if value)
 
 
 def state_table(found: Witness) -> Table:
@@ -158,8 +163,7 @@ def _invariants(console: Console, report: Report) -> None:
         line = f"invariant {kept.name}{since}: {kept.text}: {found}{names}: {TOLD[kept.as_expected]}"
         console.print(Text(line + (f" ({kept.difference})" if kept.difference else ""), style=COLOUR[kept.as_expected]))
         if kept.witness is not None and kept.as_expected is not Truth.YES:
-            operands = ", ".join(f"{name} = {value:#x}" for name, value in kept.witness.operands if value)
-            if operands:
+            if operands := operands_of(kept.witness):
                 console.print(f"  {operands}", markup=False)
             console.print(state_table(kept.witness))
     if quiet:
