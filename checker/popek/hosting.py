@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from popek.running import BUDGET_CODE, STOPPED_CODE, content, image_of
+from popek.running import BUDGET_CODE, STOPPED_CODE, code_of, content, disk_in, image_of, starting
 
 if TYPE_CHECKING:
     from popek_vmm.devices.device import Console, Disk
@@ -65,14 +64,11 @@ class Prefixed:
 
 def run_guests(path: str, images: Sequence[str], wanted: Hosting) -> int:
     """Runs the guests until all have ended, or have had their steps; the first exit code that is not zero."""
-    with _consoles(len(images), wanted.console) as consoles:
-        host = _started(path, images, wanted, consoles)
+    with _consoles(len(images), wanted.console) as consoles, _disks(wanted, len(images)) as disks:
+        host = _started(path, images, wanted, consoles, disks)
         start = time.perf_counter()
         done = _go(host, wanted.most)
         seconds = time.perf_counter() - start
-    for console in consoles:
-        if isinstance(console, Prefixed):
-            console.close()
     for guest in host.guests:
         _told(guest)
     if wanted.stats:
@@ -87,61 +83,54 @@ def _consoles(count: int, attended: int | None) -> Iterator[list[Console]]:
 
     if attended is not None and not 0 <= attended < count:
         raise click.UsageError(f"--console {attended}: there are guests 0 to {count - 1}")
-    named: list[Console] = [Prefixed(f"guest{number}") for number in range(count)]
-    if attended is None:
-        yield named if count > 1 else [Stream(sys.stdout.buffer)]
+    if attended is None and count == 1:
+        yield [Stream(sys.stdout.buffer)]
         return
-    with keyboard() as terminal:
-        yield [*named[:attended], terminal, *named[attended + 1 :]]
+    named = [Prefixed(f"guest{number}") for number in range(count)]
+    with nullcontext() if attended is None else keyboard() as terminal:
+        yield [each if number != attended or terminal is None else terminal for number, each in enumerate(named)]
+    for each in named:
+        each.close()
 
 
-def _started(path: str, images: Sequence[str], wanted: Hosting, consoles: Sequence[Console]) -> Vmm:
+@contextmanager
+def _disks(wanted: Hosting, count: int) -> Iterator[dict[int, Disk]]:
+    """The disk of each guest that has one; closed at the end."""
+    with ExitStack() as open_:
+        found: dict[int, Disk] = {}
+        for number, file in wanted.disks:
+            if not 0 <= number < count:
+                raise click.UsageError(f"--disk {number}={file}: there are guests 0 to {count - 1}")
+            found[number] = open_.enter_context(disk_in(file, False))
+        yield found
+
+
+def _started(
+    path: str, images: Sequence[str], wanted: Hosting, consoles: Sequence[Console], disks: Mapping[int, Disk]
+) -> Vmm:  # fmt: skip
     """The monitor with its guests. What is wrong with either is a usage error, and no guest runs then."""
-    try:
-        return _loaded(path, images, wanted, consoles)
-    except ModuleNotFoundError as error:
-        raise click.UsageError(f"running needs {error.name}: pip install 'popek[engine]'") from None
-    except (OSError, MemoryError) as error:
-        raise click.ClickException(f"no memory for {len(images)} guests: {error}") from None
-
-
-def _loaded(path: str, images: Sequence[str], wanted: Hosting, consoles: Sequence[Console]) -> Vmm:
-    from popek_vmm.devices.board import UnknownDevice
-    from popek_vmm.engine.layout import Unsupported
-    from popek_vmm.images.images import BadImage
-    from popek_vmm.monitor.vmm import Vmm
-
-    try:
-        host = Vmm.load(path, wanted.monitor)
-    except KeyError:
-        raise click.UsageError(f"{path} has no monitor {wanted.monitor}") from None
     if wanted.weights and len(wanted.weights) != len(images):
         raise click.UsageError(f"--weights names {len(wanted.weights)} of {len(images)} guests")
-    disks = _disks(wanted, len(images))
+    host = None
     for number, image in enumerate(images):
-        try:
+        data = content(image)
+        with starting(path, image):
+            host = host or _loaded(path, wanted.monitor)
             weight = wanted.weights[number] if wanted.weights else None
-            loaded = image_of(host.places.bare, content(image), wanted.origin)
-            host.add(loaded, console=consoles[number], disk=disks.get(number), weight=weight)
-        except BadImage as error:
-            raise click.UsageError(f"{image}: {error}") from None
-        except (Unsupported, UnknownDevice) as error:
-            raise click.UsageError(f"{path}: {error}") from None
+            host.add(
+                image_of(host.places.bare, data, wanted.origin), console=consoles[number], disk=disks.get(number), weight=weight
+            )
+    assert host is not None, "a guest is required"
     return host
 
 
-def _disks(wanted: Hosting, count: int) -> dict[int, Disk]:
-    from popek_vmm.disks import FileDisk
+def _loaded(path: str, name: str | None) -> Vmm:
+    from popek_vmm.monitor.vmm import Vmm
 
-    found: dict[int, Disk] = {}
-    for number, file in wanted.disks:
-        if not 0 <= number < count:
-            raise click.UsageError(f"--disk {number}={file}: there are guests 0 to {count - 1}")
-        try:
-            found[number] = FileDisk(Path(file), False)
-        except OSError as error:
-            raise click.UsageError(f"cannot open {file}: {error.strerror}") from None
-    return found
+    try:
+        return Vmm.load(path, name)
+    except KeyError:
+        raise click.UsageError(f"{path} has no monitor {name}") from None
 
 
 def _go(host: Vmm, most: int | None) -> int:
@@ -167,7 +156,7 @@ def _code(guest: Guest) -> int:
         return BUDGET_CODE
     if guest.ended.code is None:
         return STOPPED_CODE
-    return guest.ended.code & 0xFF or int(guest.ended.code != 0)
+    return code_of(guest.ended.code)
 
 
 def _told(guest: Guest) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +46,8 @@ class Wanted:
 
 def run_image(spec: str, image: str, wanted: Wanted) -> int:
     """Runs a program to its end; the exit code."""
-    with _console(wanted) as console, _disk(wanted) as disk:
+    attached = nullcontext() if wanted.disk is None else disk_in(wanted.disk, wanted.read_only)
+    with _console(wanted) as console, attached as disk:
         running = _booted(spec, image, wanted, console, disk)
         start = time.perf_counter()
         ended = _go(running, wanted)
@@ -66,39 +68,50 @@ def _console(wanted: Wanted) -> AbstractContextManager[Console]:
     return keyboard() if wanted.keyboard else nullcontext(Stream(sys.stdout.buffer))
 
 
-def _disk(wanted: Wanted) -> AbstractContextManager[Disk | None]:
+def disk_in(file: str, read_only: bool) -> AbstractContextManager[Disk]:
+    """A file as a disk, closed at the end. One that cannot be opened is a usage error."""
     from popek_vmm.disks import FileDisk
 
     try:
-        return nullcontext() if wanted.disk is None else closing(FileDisk(Path(wanted.disk), wanted.read_only))
+        return closing(FileDisk(Path(file), read_only))
     except OSError as error:
-        raise click.UsageError(f"cannot open {wanted.disk}: {error.strerror}") from None
+        raise click.UsageError(f"cannot open {file}: {error.strerror}") from None
+
+
+@contextmanager
+def starting(spec: str, image: str) -> Iterator[None]:
+    """While a machine is made and its program loaded: what is wrong with either is a usage error."""
+    try:
+        from popek_vmm.devices.board import UnknownDevice
+        from popek_vmm.engine.layout import Unsupported
+        from popek_vmm.images.images import BadImage
+    except ModuleNotFoundError as error:
+        raise _needed(error) from None
+    try:
+        yield
+    except BadImage as error:
+        raise click.UsageError(f"{image}: {error}") from None
+    except (Unsupported, UnknownDevice) as error:
+        raise click.UsageError(f"{spec}: {error}") from None
+    except ModuleNotFoundError as error:
+        raise _needed(error) from None
+    except (OSError, MemoryError) as error:
+        raise click.ClickException(f"no memory for the machine: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _needed(error: ModuleNotFoundError) -> click.UsageError:
+    return click.UsageError(f"running needs {error.name}: pip install 'popek[engine]'")
 
 
 def _booted(spec: str, path: str, wanted: Wanted, console: Console, disk: Disk | None) -> Machine:
-    """The machine with its program. What is wrong with either is a usage error."""
-    try:
-        return _loaded(spec, path, content(path), wanted, console, disk)
-    except ModuleNotFoundError as error:
-        raise click.UsageError(f"running needs {error.name}: pip install 'popek[engine]'") from None
-    except OSError as error:
-        raise click.ClickException(f"no memory for the machine: {error.strerror}") from None
+    """The machine with its program."""
+    data = content(path)
+    with starting(spec, path):
+        from popek_vmm.interpreter import Machine
 
-
-def _loaded(spec: str, path: str, data: bytes, wanted: Wanted, console: Console, disk: Disk | None) -> Machine:
-    from popek_vmm.devices.board import UnknownDevice
-    from popek_vmm.engine.layout import Unsupported
-    from popek_vmm.images.images import BadImage
-    from popek_vmm.interpreter import Machine
-
-    try:
         running = Machine.load(spec, wanted.config, console, disk)
         running.boot(image_of(running.machine, data, wanted.origin))
-    except BadImage as error:
-        raise click.UsageError(f"{path}: {error}") from None
-    except (Unsupported, UnknownDevice) as error:
-        raise click.UsageError(f"{spec}: {error}") from None
-    return running
+        return running
 
 
 def content(path: str) -> bytes:
@@ -182,6 +195,11 @@ def _state(running: Machine) -> str:
     return "\n".join(lines)
 
 
+def code_of(code: int) -> int:
+    """The process's exit code for a program's own: eight bits, and never 0 for one that is not."""
+    return code & 0xFF or int(code != 0)
+
+
 def _code(ended: Exit) -> int:
     from popek_vmm.interpreter import Reason
 
@@ -189,7 +207,7 @@ def _code(ended: Exit) -> int:
         click.echo(f"left after {ended.steps} steps", err=True)
         return 0
     if ended.code is not None:
-        return ended.code & 0xFF or int(ended.code != 0)
+        return code_of(ended.code)
     if ended.text:
         click.echo(f"the machine stopped after {ended.steps} steps: {ended.text}", err=True)
         return STOPPED_CODE
