@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
 from popek_checker.difference.compare import Pair
@@ -12,7 +12,7 @@ from popek_checker.difference.delta import Clause, DeltaRow, Status
 from popek_checker.difference.sides import Unit
 from popek_checker.difference.through import Group, Reading, groups
 from popek_checker.solver.answers import answers_in
-from popek_checker.solver.sharing import Shared
+from popek_checker.solver.sharing import Shared, as_decided
 from popek_checker.solver.smt import kept_solver
 from popek_checker.virtualizability.check import CHUNK, FEWEST_CHUNKS
 from popek_checker.virtualizability.options import Progress
@@ -144,11 +144,7 @@ def _decide(whole: Batch, executor: Executor | None) -> Iterator[dict[Unit, Delt
     """The rows of a batch, cut into parts for the workers, as they come."""
     size = max(1, min(CHUNK, len(whole.units) // FEWEST_CHUNKS))
     parts = [replace(whole, units=whole.units[at : at + size]) for at in range(0, len(whole.units), size)]
-    if executor is None or len(parts) < 2:
-        yield from (dict(zip(part.units, decide_batch(part), strict=True)) for part in parts)
-        return
-    futures = {executor.submit(decide_batch, part): part for part in parts}
-    yield from (dict(zip(futures[done].units, done.result(), strict=True)) for done in as_completed(futures))
+    yield from (dict(zip(part.units, rows, strict=True)) for part, rows in as_decided(decide_batch, parts, executor))
 
 
 def decide_batch(batch: Batch) -> list[DeltaRow]:

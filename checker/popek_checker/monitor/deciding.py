@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
@@ -11,7 +11,7 @@ from popek_checker.monitor.proof import OF_ROWS
 from popek_checker.monitor.sides import Sides, subject_of
 from popek_checker.solver.answers import answers_in
 from popek_checker.solver.cache import Cache
-from popek_checker.solver.sharing import Shared
+from popek_checker.solver.sharing import Shared, as_decided
 from popek_checker.solver.smt import Smt, kept_solver
 from popek_checker.virtualizability.check import settled
 from popek_checker.virtualizability.decide import Item, first_found
@@ -104,23 +104,13 @@ def decide_all(
         Batch(shared, monitor.name, tuple(missing[first : first + CHUNK]), wanted, timeout, path)
         for first in range(0, len(missing), CHUNK)
     ]
-    for batch, rows in _run(batches, executor):
+    for batch, rows in as_decided(decide_batch, batches, executor):
         fresh = dict(zip(batch.items, rows, strict=True))
         found |= fresh
         if cache is not None:
             file_rows(cache, {keys[item]: row for item, row in fresh.items() if settled(row)})
         progress(len(found), len(work), batch.items[-1].instruction)
     return tuple(found[item] for item in work), cached
-
-
-def _run(batches: Sequence[Batch], executor: Executor | None) -> Iterable[tuple[Batch, list[Row]]]:
-    """Each batch with its rows, as they come."""
-    if executor is None or len(batches) < 2:
-        return ((batch, decide_batch(batch)) for batch in batches)
-    from concurrent.futures import as_completed
-
-    futures = {executor.submit(decide_batch, batch): batch for batch in batches}
-    return ((futures[done], done.result()) for done in as_completed(futures))
 
 
 def _standing(monitor: m.Monitor) -> m.Monitor:

@@ -7,10 +7,13 @@ again by the machine's own parts; a fresh copy for every batch would find nothin
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+Batch = TypeVar("Batch")
 
 KEPT = 8
 """Values that a worker keeps; those of the machines before are let go."""
@@ -27,6 +30,19 @@ class Shared(Generic[T]):
         if self._sealed is None:
             self._sealed = pickle.dumps(self.value)
         return _opened, (self._sealed,)
+
+
+def as_decided(
+    decide: Callable[[Batch], T], batches: Sequence[Batch], executor: Executor | None
+) -> Iterator[tuple[Batch, T]]:  # fmt: skip
+    """Each batch with what was decided of it, as they come; here, where there are no workers or there is one batch only."""
+    if executor is None or len(batches) < 2:
+        yield from ((batch, decide(batch)) for batch in batches)
+        return
+    from concurrent.futures import as_completed
+
+    futures = {executor.submit(decide, batch): batch for batch in batches}
+    yield from ((futures[done], done.result()) for done in as_completed(futures))
 
 
 @lru_cache(maxsize=KEPT)

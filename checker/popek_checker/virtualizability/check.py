@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from popek_checker.solver.answers import answers_in
 from popek_checker.solver.cache import Cache
-from popek_checker.solver.sharing import Shared
+from popek_checker.solver.sharing import Shared, as_decided
 from popek_checker.solver.smt import kept_solver
 from popek_checker.virtualizability.assumed import alike, brought_about, examine, unplaced
 from popek_checker.virtualizability.copies import pieces
@@ -216,7 +216,7 @@ def decide_all(
     cached, total = len(found), len(claims) * len(work)
     progress(cached, total, "")
     path = str(cache.path) if cache is not None else None
-    for batch, decided in _run(_batches(machine, claims, work, timeout, found, path), executor):
+    for batch, decided in as_decided(decide_batch, _batches(machine, claims, work, timeout, found, path), executor):
         fresh = dict(zip(batch.pairs, decided, strict=True))
         found |= fresh
         if cache is not None:
@@ -250,16 +250,6 @@ def _batches(
         for size in [max(1, min(CHUNK // len(lacking), len(some) // FEWEST_CHUNKS))]
         for first in range(0, len(some), size)
     ]
-
-
-def _run(batches: Sequence[Batch], executor: Executor | None) -> Iterable[tuple[Batch, list[Row]]]:
-    """Each batch with its rows, as they come."""
-    if executor is None or len(batches) < 2:
-        return ((batch, decide_batch(batch)) for batch in batches)
-    from concurrent.futures import as_completed
-
-    futures = {executor.submit(decide_batch, batch): batch for batch in batches}
-    return ((futures[done], done.result()) for done in as_completed(futures))
 
 
 def decide_batch(batch: Batch) -> list[Row]:
