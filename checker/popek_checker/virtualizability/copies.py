@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Generic, TypeVarTuple
 
 from popek_grammar import machine as m
 from popek_grammar.examine.effects import effects, followed
@@ -22,6 +23,8 @@ from popek_grammar.meaning.state import PC_WRITTEN, ArrayValue, State, free_base
 from popek_grammar.meaning.terms import Term
 from popek_grammar.meaning.traps import enter
 from popek_grammar.meaning.views import MODELS, View
+
+Things = TypeVarTuple("Things")
 
 RESOURCE = (m.Role.MODE, m.Role.MAP, m.Role.CONTROL, m.Role.ENV)
 """The roles that make up the resource state C (with `hidden`, which no program may see)."""
@@ -83,25 +86,12 @@ def shared(piece: m.Scalar | m.Array) -> bool:
     return piece.role is m.Role.GUEST or (piece.role is m.Role.HIDDEN and isinstance(piece, m.Scalar) and piece.reset is not None)
 
 
-class Same:
-    """A machine as a key: itself, whatever equals it. To compare two of them would cost more than what is looked up."""
-
-    def __init__(self, machine: m.Machine) -> None:
-        self.machine = machine
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and self.machine is other.machine
-
-    def __hash__(self) -> int:
-        return id(self.machine)
-
-
-class Itself:
-    """Things as a key: themselves, whatever equals them."""
+class Itself(Generic[*Things]):
+    """Things as a key: themselves, whatever equals them. To compare machines would cost more than what is looked up."""
 
     __slots__ = ("things",)
 
-    def __init__(self, *things: object) -> None:
+    def __init__(self, *things: *Things) -> None:
         self.things = things
 
     def __eq__(self, other: object) -> bool:
@@ -116,12 +106,12 @@ def start(machine: m.Machine, mode: int | None, suffix: str) -> State:
 
     It is one and the same for all who ask, and cannot be written to: `copy` can.
     """
-    return _start(Same(machine), mode, suffix)
+    return _start(Itself(machine), mode, suffix)
 
 
 @lru_cache(maxsize=64)
-def _start(key: Same, mode: int | None, suffix: str) -> State:
-    machine = key.machine
+def _start(key: Itself[m.Machine], mode: int | None, suffix: str) -> State:
+    (machine,) = key.things
     scalars: dict[str, Term] = {}
     for name, scalar in machine.scalars.items():
         scalars[name] = t.var(name if shared(scalar) else name + suffix, scalar.width)
@@ -141,10 +131,8 @@ def copy(machine: m.Machine, operands: Operands, before: State, memory: str) -> 
 
 
 @lru_cache(maxsize=64)
-def _legal(key: Itself) -> Term:
-    machine, before = key.things
-    assert isinstance(machine, m.Machine) and isinstance(before, State)
-    return legal(machine, before)
+def _legal(key: Itself[m.Machine, State]) -> Term:
+    return legal(*key.things)
 
 
 def resources_differ(one: State, other: State, machine: m.Machine, skip: tuple[str, ...] = ()) -> Term:
@@ -204,10 +192,9 @@ def holds(machine: m.Machine, state: State, expr: m.Expr) -> Term:
 
 
 @lru_cache(maxsize=256)
-def _holds(key: Itself) -> Term:
+def _holds(key: Itself[m.Machine, State, m.Expr]) -> Term:
     machine, state, expr = key.things
-    assert isinstance(machine, m.Machine) and isinstance(state, State)
-    return Run(machine, state.copy(), View()).value(expr)  # type: ignore[arg-type]
+    return Run(machine, state.copy(), View()).value(expr)
 
 
 def finished(item: Copy, following: Term) -> State:
@@ -222,8 +209,8 @@ def finished(item: Copy, following: Term) -> State:
 
 
 @lru_cache(maxsize=8)
-def _entry_reads(key: Same) -> frozenset[str]:
-    machine = key.machine
+def _entry_reads(key: Itself[m.Machine]) -> frozenset[str]:
+    (machine,) = key.things
     functions = {name: effects(machine, function.body) for name, function in machine.functions.items()}
     found = followed(machine, effects(machine, *machine.trap_stacks.values(), machine.delegate), functions)
     return frozenset(found.reads)
@@ -231,7 +218,7 @@ def _entry_reads(key: Same) -> frozenset[str]:
 
 def entry_reads(machine: m.Machine) -> frozenset[str]:
     """The state that trap entry, or the choice of its stack, may read."""
-    return _entry_reads(Same(machine))
+    return _entry_reads(Itself(machine))
 
 
 def raised(item: Copy) -> tuple[Term, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import TypeVar
 
-from popek_checker.virtualizability.copies import Copy, Same, is_resource, shared, start
+from popek_checker.virtualizability.copies import Copy, Itself, is_resource, shared, start
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
 from popek_grammar.meaning.evaluator import Run
@@ -24,17 +24,19 @@ T = TypeVar("T", m.Scalar, m.Array)
 
 def seen_through(machine: m.Machine, placement: m.Placement | None) -> m.Machine:
     """The machine with what the placement lets `through` as the guest's own, so that every question takes it for that."""
-    return machine if placement is None or not placement.through else _seen_through(Same(machine), placement.through)
+    return machine if placement is None or not placement.through else _seen_through(Itself(machine), placement.through)
 
 
 @lru_cache(maxsize=16)
-def _seen_through(key: Same, through: tuple[str, ...]) -> m.Machine:
+def _seen_through(key: Itself[m.Machine], through: tuple[str, ...]) -> m.Machine:
+    (machine,) = key.things
+
     def owned(piece: T) -> T:
         return replace(piece, role=m.Role.GUEST) if piece.name in through else piece
 
-    scalars = {name: owned(scalar) for name, scalar in key.machine.scalars.items()}
-    arrays = {name: owned(array) for name, array in key.machine.arrays.items()}
-    return replace(key.machine, scalars=scalars, arrays=arrays)
+    scalars = {name: owned(scalar) for name, scalar in machine.scalars.items()}
+    arrays = {name: owned(array) for name, array in machine.arrays.items()}
+    return replace(machine, scalars=scalars, arrays=arrays)
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,10 @@ class Embedding:
     def in_place(self, name: str) -> bool:
         """Whether host and guest have this piece alike: a scalar, or what is not held of an array."""
         return self._is_guest(name) and name not in self.apart and (name, None) not in self.held
+
+    def _together(self, name: str) -> bool:
+        """Whether the values of this scalar are compared as they are: in place, or hidden."""
+        return self.in_place(name) or self.machine.scalars[name].role is m.Role.HIDDEN
 
     # -- the host's state ------------------------------------------------------------------------------------------------
 
@@ -209,13 +215,11 @@ class Embedding:
 
     def _scalar(self, name: str, bare: Copy, host: Copy) -> Iterator[Term]:
         after, real = bare.after.scalars[name], host.after.scalars[name]
-        unwritten = after is bare.before.scalars[name] and real is host.before.scalars[name]
-        if unwritten and after is real and not self.held:
+        untouched = not self.held and after is bare.before.scalars[name] and real is host.before.scalars[name]
+        if untouched and (after is real or not self._together(name)):
             return
-        if self.in_place(name) or self.machine.scalars[name].role is m.Role.HIDDEN:
+        if self._together(name):
             yield t.ne(after, real)
-            return
-        if unwritten and not self.held:
             return
         line = self.held.get((name, None))
         expected = host.before.scalars[name] if line is None else self.value(bare.after, line.value)

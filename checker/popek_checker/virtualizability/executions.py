@@ -10,7 +10,7 @@ from typing import TypeAlias
 from popek_checker.virtualizability.copies import (
     RESOURCE,
     Copy,
-    Same,
+    Itself,
     copy,
     entry_reads,
     holds,
@@ -152,7 +152,7 @@ class Executions:
         """The copy at `mode` with a resource state of its own; of what is not shared, hidden state alone is the same."""
         if not self.leaves(mode) & set(named(self.machine, RESOURCE)):
             return self.copy(mode)
-        if _own_or_shared(Same(self.machine)):
+        if _own_or_shared(Itself(self.machine)):
             return self.copy(mode, TWIN)
         return self.apart(mode, named(self.machine, RESOURCE))
 
@@ -233,9 +233,10 @@ class Executions:
 
 
 @lru_cache(maxsize=16)
-def _own_or_shared(key: Same) -> bool:
+def _own_or_shared(key: Itself[m.Machine]) -> bool:
     """Whether all state is shared by copies or of the resources: none is hidden and free in each."""
-    return all(shared(piece) or is_resource(piece.role) for _, piece in pieces(key.machine))
+    (machine,) = key.things
+    return all(shared(piece) or is_resource(piece.role) for _, piece in pieces(machine))
 
 
 @lru_cache(maxsize=64)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
-from popek_checker.virtualizability.copies import Same
+from popek_checker.virtualizability.copies import Itself
 from popek_grammar import machine as m
 from popek_grammar.examine.effects import effects, followed
 from popek_grammar.meaning.views import physical_array
@@ -18,12 +18,12 @@ from popek_grammar.meaning.views import physical_array
 
 def with_physical(machine: m.Machine, memory: str) -> m.Machine:
     """The machine in which the host's memory is state of its own, where bodies reach it under this memory model."""
-    return machine if memory == "translated" else _with_physical(Same(machine))
+    return machine if memory == "translated" else _with_physical(Itself(machine))
 
 
 @lru_cache(maxsize=8)
-def _with_physical(key: Same) -> m.Machine:
-    machine = key.machine
+def _with_physical(key: Itself[m.Machine]) -> m.Machine:
+    (machine,) = key.things
     name = machine.main_memory
     if name is None or not bypasses(machine, name):
         return machine

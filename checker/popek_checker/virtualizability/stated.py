@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from popek_checker.virtualizability.copies import Same, start
+from popek_checker.virtualizability.copies import Itself, start
 from popek_checker.virtualizability.steps import Step
 from popek_grammar import machine as m
 from popek_grammar.meaning import terms as t
@@ -37,13 +37,13 @@ class Beginning:
 
 
 @lru_cache(maxsize=4)
-def _beginnings(_: Same) -> dict[str, Beginning]:
+def _beginnings(_: Itself[m.Machine]) -> dict[str, Beginning]:
     return {}
 
 
 def beginning(machine: m.Machine, name: str) -> Beginning:
     """The same for every step: all begin in the state in which everything is free."""
-    known = _beginnings(Same(machine))
+    known = _beginnings(Itself(machine))
     if name not in known:
         term = satisfied(machine, start(machine, None, ""), name)
         free = {leaf.name for leaf in t.free([term])}
