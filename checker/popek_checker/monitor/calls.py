@@ -34,5 +34,5 @@ def call(machine: m.Machine, monitor: m.Monitor, smt: Smt) -> Answer:
 
 def _candidates(machine: m.Machine, monitor: m.Monitor) -> Iterator[Item]:
     """Instructions that do not name a CSR, those of the fewest operands first."""
-    plain = [item for item in items(machine) if not item.part and not monitor.replaces(item.instruction)]
+    plain = [item for item in items(machine) if not item.part and not monitor.replaced_by(item.instruction)]
     return iter(sorted(plain, key=lambda item: len(machine.instructions[item.instruction].operands)))

@@ -47,12 +47,12 @@ def prove(
     """The proof of the monitor of that name."""
     start, monitor = time.perf_counter(), machine.monitors[name]
     work = [item for item in items(machine) if not asked.instructions or item.instruction in asked.instructions]
-    direct = [item for item in work if not monitor.replaces(item.instruction, item.part)]
+    direct = [item for item in work if not monitor.replaced_by(item.instruction, item.part)]
     wanted = frozenset(each for each in (*OF_ROWS, "efficient") if asked.wants(each))
     decided, cached = decide_all(machine, monitor, direct if wanted else [], wanted, asked.timeout, executor, cache, progress)
     known = dict(zip((item.label for item in direct), decided, strict=False))
     rows = tuple(
-        Handled(known.get(item.label, Row(item.instruction, item.part, ())), _how(monitor, item.instruction, item.part))
+        Handled(known.get(item.label, Row(item.instruction, item.part, ())), monitor.replaced_by(item.instruction, item.part))
         for item in work
         if wanted
     )
@@ -67,11 +67,6 @@ def prove(
         found.difference, (monitor.span.file, monitor.span.line, monitor.span.column), asked.instructions, asked.obligations,
         time.perf_counter() - start, cached,
     )  # fmt: skip
-
-
-def _how(monitor: m.Monitor, name: str, part: str) -> str:
-    labels = {name, f"{name}({part})"}
-    return next((each.how for each in monitor.replaced if not labels.isdisjoint(each.names)), "")
 
 
 def _held(monitor: m.Monitor) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ class Monitor:
         """The mode of the guest at first: that of reset, if the guest's machine has it, else its most privileged one."""
         return reset if reset in self.modes and reset is not None else max(self.modes, key=modes.rank)
 
-    def replaces(self, name: str, part: str = "") -> bool:
-        """Whether an instruction, or one with one CSR, is a call of the monitor."""
+    def replaced_by(self, name: str, part: str = "") -> str:
+        """How an instruction, or one with one CSR, is a call of the monitor: `rewrite` or `hypercall`; empty where it is none."""
         labels = {name, f"{name}({part})"}
-        return any(not labels.isdisjoint(each.names) for each in self.replaced)
+        return next((each.how for each in self.replaced if not labels.isdisjoint(each.names)), "")

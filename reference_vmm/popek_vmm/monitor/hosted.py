@@ -86,7 +86,7 @@ class Hosted:
     def _runs(self, operands: Operands, state: State) -> Term:
         """Whether the instruction is executed as it stands: not replaced by a call of the monitor, and in a mode that runs."""
         monitor, machine = self.places.monitor, self.places.bare
-        if monitor.replaces(operands.instruction.name, _csr(machine, operands)):
+        if monitor.replaced_by(operands.instruction.name, _csr(machine, operands)):
             return t.FALSE
         if machine.mode is None or {code for _, code in machine.modes.members} <= set(monitor.runs):
             return t.TRUE
@@ -160,7 +160,7 @@ def _counted(outcome: Outcome, machine: m.Machine, operands: Operands, runs: Ter
         for cause in dict.fromkeys(case.cause for case in caught):
             array = state.arrays[BY_CAUSE]
             number = t.const(causes.index(cause), array.array.index_width)
-            here = t.and_(runs, *[t.or_(*(case.condition for case in caught if case.cause == cause))])
+            here = t.and_(runs, t.or_(*(case.condition for case in caught if case.cause == cause)))
             more = t.ite(here, one, t.const(0, COUNTER))
             state.arrays[BY_CAUSE] = array.write(number, t.add(array.read(number), more))
     return replace(outcome, state=state)

@@ -6,7 +6,6 @@ the steps is that of its weight. Which guest runs when depends on nothing but th
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +13,6 @@ from functools import cached_property
 from popek_grammar import machine as m
 from popek_grammar.load import machine_and_key
 from popek_grammar.meaning import terms as t
-from popek_vmm.consoles import Stream
 from popek_vmm.devices.device import Console, Disk
 from popek_vmm.images.images import Image
 from popek_vmm.interpreter import Exit, Machine, Reason
@@ -111,7 +109,7 @@ class Vmm:
     ) -> Guest:
         """A further guest, with its program. Raises BadImage; nothing is added then."""
         monitor = self.places.monitor
-        vcpu = Machine(self.places.bare, self.key, console or Stream(sys.stdout.buffer), disk, self.steps)
+        vcpu = Machine(self.places.bare, self.key, console, disk, self.steps)
         guest = Guest(name or f"guest{len(self.guests)}", vcpu, weight or monitor.weight)
         guest.boot(self.places, image)
         guest.passed = min((each.passed for each in self.guests if each.runs), default=0)

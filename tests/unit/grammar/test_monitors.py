@@ -52,8 +52,8 @@ def test_every_line() -> None:
     assert made.placement.lines == ("let k : bits(8)", "host c = A + k", "where k < 9", "through open")
     assert [(each.how, each.names) for each in made.replaced] == [("rewrite", ("leak", "odd")), ("hypercall", ("hole",))]
     assert made.expect == m.Expectation("fails", ("inc", "first"), (("inc", ("direct", "frame")),))
-    assert made.replaces("odd")
-    assert not made.replaces("inc")
+    assert made.replaced_by("odd")
+    assert not made.replaced_by("inc")
 
 
 def test_f_is_the_machines_own_where_a_monitor_says_none() -> None:
