@@ -17,7 +17,7 @@ from popek_vmm.devices.device import Console, Disk
 from popek_vmm.images.images import Image
 from popek_vmm.interpreter import Exit, Machine, Reason
 from popek_vmm.monitor.hosted import Hosted
-from popek_vmm.monitor.places import BY_CAUSE, BY_INSTRUCTION, HOST, INTERPRETED, Places
+from popek_vmm.monitor.places import BY_CAUSE, BY_INSTRUCTION, INTERPRETED, Places
 
 STRIDE = 1 << 16
 """What a step moves a guest of weight 1 on; one of weight w, by a w-th of it."""
@@ -48,7 +48,7 @@ class Guest:
         oracle.scalars.update((name, self.vcpu.core.get(name)) for name in oracle.scalars)
         first = places.held(oracle.state())
         for line in places.monitor.placement.held:
-            name, index = HOST + line.target, line.index
+            name, index = places.host_place(line)
             if index is None:
                 self.vcpu.core.set(name, first.scalars[name].value)
             else:
